@@ -1,0 +1,365 @@
+//! `Frame<S>`: a Polars DataFrame whose schema was checked once and is trusted after that.
+//!
+//! Why: a stage that takes "some DataFrame" fails in the middle of a night. Here the compiler
+//! refuses to classify raw rows, and the only frames that can come from outside are the
+//! [`Input`] schemas, which [`Frame::parse`] checks whole.
+//!
+//! Invariants: the columns are exactly those of `S::COLUMNS`, in that order and of those types;
+//! every column is one contiguous chunk; where the schema says `required`, there is no null; the
+//! rows are in strictly ascending byte order of `workout_id`, so two frames merge without a hash.
+//!
+//! Must not know: where rows come from.
+//!
+//! ```text
+//! // `classify` takes features; raw workouts are refused by the compiler.
+//! use paceline::stage::{classify::classify, frame::{Frame, Workouts}, model::Model};
+//! fn refused(raw: &Frame<Workouts>, model: &Model) { let _ = classify(raw, model); }
+//! ```
+
+use std::marker::PhantomData;
+
+use polars::prelude::*;
+
+/// The type of a column, in the few types that stages use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// 64-bit float.
+    Real,
+    /// 64-bit integer.
+    Int,
+    /// Boolean.
+    Flag,
+    /// Microseconds of a zoneless calendar (`Datetime(us)`).
+    Date,
+}
+
+/// One column of a schema: name, type, and whether a null is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColumnSpec {
+    /// The column's name.
+    pub name: &'static str,
+    /// The column's type.
+    pub kind: Kind,
+    /// True where no null may stand.
+    pub required: bool,
+}
+
+/// A frame's schema: a name for messages and the columns in order. The first is `workout_id`.
+pub trait Schema {
+    /// How messages call this frame.
+    const NAME: &'static str;
+    /// The columns, in order.
+    const COLUMNS: &'static [ColumnSpec];
+}
+
+/// A schema whose frames may be parsed from outside; all others are made by a stage.
+pub trait Input: Schema {}
+
+macro_rules! schema {
+    ($(#[$doc:meta])* $name:ident = $text:literal { $($column:literal: $kind:ident $required:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl Schema for $name {
+            const NAME: &'static str = $text;
+            const COLUMNS: &'static [ColumnSpec] =
+                &[$(ColumnSpec { name: $column, kind: Kind::$kind, required: $required }),+];
+        }
+    };
+}
+
+schema! {
+    /// Rows of `workout_summary`, as far as stages need them. Units: miles, seconds, minutes per mile.
+    Workouts = "workouts" {
+        "workout_id": Text true,
+        "workout_date": Date true,
+        "activity_type": Text false,
+        "avg_pace": Real false,
+        "distance_mi": Real false,
+        "duration_sec": Real false,
+    }
+}
+
+schema! {
+    /// One row per workout that is to be classified. Units: miles, minutes, minutes per mile.
+    /// A row may be outside the model's bounds; `train` leaves it out, `classify` falls back.
+    Features = "features" {
+        "workout_id": Text true,
+        "workout_date": Date true,
+        "avg_pace": Real false,
+        "distance_mi": Real false,
+        "duration_min": Real false,
+    }
+}
+
+schema! {
+    /// Row i is the verdict on row i of the [`Features`] it was made from. The posterior columns are
+    /// null for fallbacks; `posterior_mixed` is null for two-cluster models. `method` is an
+    /// algorithm's name or `era_fallback`.
+    Predictions = "predictions" {
+        "workout_id": Text true,
+        "label": Text true,
+        "confidence": Real true,
+        "posterior_real_run": Real false,
+        "posterior_mixed": Real false,
+        "posterior_pup_walk": Real false,
+        "method": Text true,
+    }
+}
+
+schema! {
+    /// The stored state: one row per workout that has ever been classified. Labels are text, not
+    /// [`crate::vocab::Label`], because older tools wrote others ('unknown').
+    Classifications = "classifications" {
+        "workout_id": Text true,
+        "current_classification": Text true,
+        "classification_confidence": Real false,
+        "model_id": Text false,
+        "is_user_override": Flag true,
+        "original_ml_classification": Text false,
+        "classification_change_count": Int true,
+    }
+}
+
+impl Input for Workouts {}
+impl Input for Classifications {}
+
+/// Why a DataFrame is no frame of a schema.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// A column is absent.
+    #[error("{frame}: column '{column}' is missing; found {found}")]
+    MissingColumn {
+        /// The frame.
+        frame: &'static str,
+        /// The column looked for.
+        column: &'static str,
+        /// The columns there are.
+        found: String,
+    },
+    /// A column has another type.
+    #[error("{frame}: column '{column}' must be {expected:?}, found {found}")]
+    WrongType {
+        /// The frame.
+        frame: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The schema's type.
+        expected: Kind,
+        /// The DataFrame's type.
+        found: DataType,
+    },
+    /// A required column holds nulls.
+    #[error("{frame}: column '{column}' holds {nulls} nulls and may hold none")]
+    Nulls {
+        /// The frame.
+        frame: &'static str,
+        /// The column.
+        column: &'static str,
+        /// How many.
+        nulls: usize,
+    },
+    /// A workout stands twice.
+    #[error("{frame}: workout_id '{workout_id}' stands more than once")]
+    Duplicate {
+        /// The frame.
+        frame: &'static str,
+        /// The first id that repeats.
+        workout_id: String,
+    },
+    /// Polars refused an operation that the schema allows.
+    #[error("{frame}: {source}")]
+    Polars {
+        /// The frame.
+        frame: &'static str,
+        /// Polars' own message.
+        source: PolarsError,
+    },
+}
+
+/// A DataFrame of schema `S`; see the module's invariants.
+#[derive(Debug, Clone)]
+pub struct Frame<S> {
+    df: DataFrame,
+    schema: PhantomData<S>,
+}
+
+impl<S: Input> Frame<S> {
+    /// Checks `df` against the schema and brings it into the frame's form: the schema's columns
+    /// only, in its order, sorted by `workout_id` bytes. Extra columns are dropped.
+    ///
+    /// # Errors
+    /// [`FrameError`], naming the first column or id that does not fit.
+    pub fn parse(df: DataFrame) -> Result<Self, FrameError> {
+        Self::check(df)
+    }
+}
+
+impl<S: Schema> Frame<S> {
+    /// For stages: a frame made from columns in schema order.
+    pub(super) fn made(columns: Vec<Column>) -> Result<Self, FrameError> {
+        let height = columns.first().map_or(0, Column::len);
+        let df = DataFrame::new(height, columns).map_err(|source| FrameError::Polars { frame: S::NAME, source })?;
+        Self::check(df)
+    }
+
+    fn check(df: DataFrame) -> Result<Self, FrameError> {
+        let polars = |source| FrameError::Polars { frame: S::NAME, source };
+        let mut columns = Vec::with_capacity(S::COLUMNS.len());
+        for spec in S::COLUMNS {
+            columns.push(checked_column::<S>(&df, spec)?.rechunk());
+        }
+        let mut df = DataFrame::new(df.height(), columns).map_err(polars)?;
+        if !strictly_ascending(&df)? {
+            df = df
+                .sort(["workout_id"], SortMultipleOptions::default())
+                .map_err(polars)?;
+            df.rechunk_mut();
+            refuse_duplicates::<S>(&df)?;
+        }
+        Ok(Self {
+            df,
+            schema: PhantomData,
+        })
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.df.height()
+    }
+
+    /// The DataFrame, for reading.
+    pub fn df(&self) -> &DataFrame {
+        &self.df
+    }
+
+    /// The ids, ascending.
+    pub fn ids(&self) -> &StringChunked {
+        self.text("workout_id")
+    }
+
+    /// A text column.
+    ///
+    /// # Panics
+    /// When `name` is no text column of `S`: a bug in the caller, not in the data.
+    pub fn text(&self, name: &str) -> &StringChunked {
+        self.column(name).str().expect("the schema says text")
+    }
+
+    /// A column of floats.
+    ///
+    /// # Panics
+    /// When `name` is no real column of `S`.
+    pub fn real(&self, name: &str) -> &Float64Chunked {
+        self.column(name).f64().expect("the schema says real")
+    }
+
+    /// A column of integers.
+    ///
+    /// # Panics
+    /// When `name` is no integer column of `S`.
+    pub fn int(&self, name: &str) -> &Int64Chunked {
+        self.column(name).i64().expect("the schema says int")
+    }
+
+    /// A column of booleans.
+    ///
+    /// # Panics
+    /// When `name` is no flag column of `S`.
+    pub fn flag(&self, name: &str) -> &BooleanChunked {
+        self.column(name).bool().expect("the schema says flag")
+    }
+
+    /// A column of dates, as microseconds of the local calendar.
+    ///
+    /// # Panics
+    /// When `name` is no date column of `S`.
+    pub fn micros(&self, name: &str) -> &Int64Chunked {
+        self.column(name).datetime().expect("the schema says date").physical()
+    }
+
+    fn column(&self, name: &str) -> &Column {
+        self.df.column(name).expect("the schema has this column")
+    }
+}
+
+/// The DataType that stands for `kind`.
+fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Text => DataType::String,
+        Kind::Real => DataType::Float64,
+        Kind::Int => DataType::Int64,
+        Kind::Flag => DataType::Boolean,
+        Kind::Date => DataType::Datetime(TimeUnit::Microseconds, None),
+    }
+}
+
+fn checked_column<S: Schema>(df: &DataFrame, spec: &ColumnSpec) -> Result<Column, FrameError> {
+    let Ok(column) = df.column(spec.name) else {
+        let found = df
+            .get_column_names()
+            .iter()
+            .map(|n| n.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(FrameError::MissingColumn {
+            frame: S::NAME,
+            column: spec.name,
+            found,
+        });
+    };
+    if *column.dtype() != data_type(spec.kind) {
+        let found = column.dtype().clone();
+        return Err(FrameError::WrongType {
+            frame: S::NAME,
+            column: spec.name,
+            expected: spec.kind,
+            found,
+        });
+    }
+    if spec.required && column.null_count() > 0 {
+        return Err(FrameError::Nulls {
+            frame: S::NAME,
+            column: spec.name,
+            nulls: column.null_count(),
+        });
+    }
+    Ok(column.clone())
+}
+
+fn strictly_ascending(df: &DataFrame) -> Result<bool, FrameError> {
+    let ids = df
+        .column("workout_id")
+        .and_then(|c| c.str())
+        .map_err(|source| FrameError::Polars { frame: "ids", source })?;
+    let mut last: Option<&str> = None;
+    for id in ids.iter() {
+        if last.is_some() && last >= id {
+            return Ok(false);
+        }
+        last = id;
+    }
+    Ok(true)
+}
+
+fn refuse_duplicates<S: Schema>(df: &DataFrame) -> Result<(), FrameError> {
+    let ids = df
+        .column("workout_id")
+        .and_then(|c| c.str())
+        .map_err(|source| FrameError::Polars { frame: S::NAME, source })?;
+    let mut last: Option<&str> = None;
+    for id in ids.iter() {
+        if last.is_some() && last == id {
+            let workout_id = id.unwrap_or_default().to_owned();
+            return Err(FrameError::Duplicate {
+                frame: S::NAME,
+                workout_id,
+            });
+        }
+        last = id;
+    }
+    Ok(())
+}

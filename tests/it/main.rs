@@ -1,0 +1,1 @@
+//! All integration tests in one binary: linking Polars once instead of once per file.
