@@ -1,5 +1,9 @@
 //! The pure stages: DataFrame in, DataFrame or value out.
 //!
+//! `featurize` -> `decide` -> `train` -> `classify` -> `diff`: each file is one stage, and what it
+//! hands to the next is a typed [`frame::Frame`] or a plain value.
+//!
 //! Must not know: the database, tokio, the clock, the environment, entropy.
 
+pub mod features;
 pub mod frame;
