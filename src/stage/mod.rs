@@ -7,3 +7,5 @@
 
 pub mod features;
 pub mod frame;
+pub mod model;
+pub mod params;
