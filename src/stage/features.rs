@@ -68,7 +68,9 @@ impl Activities {
         let Some(name) = activity.map(str::trim).filter(|n| !n.is_empty()) else {
             return true;
         };
-        words(name).iter().any(|word| list.iter().any(|w| w.to_lowercase() == *word))
+        words(name)
+            .iter()
+            .any(|word| list.iter().any(|w| w.to_lowercase() == *word))
     }
 }
 
@@ -292,10 +294,27 @@ mod tests {
     #[test]
     fn foot_is_foot_and_nothing_else() {
         let foot = Activities::default();
-        for name in ["Run", "Indoor Run / Jog", "TrailRun", "VirtualRun", "WALKING", "Hike", "Treadmill"] {
+        for name in [
+            "Run",
+            "Indoor Run / Jog",
+            "TrailRun",
+            "VirtualRun",
+            "WALKING",
+            "Hike",
+            "Treadmill",
+        ] {
             assert!(foot.admits(Some(name)), "{name}");
         }
-        for name in ["Bike Ride", "VirtualRide", "Machine Workout", "Rowing", "AlpineSki", "Swim", "Crunches", "Trunk"] {
+        for name in [
+            "Bike Ride",
+            "VirtualRide",
+            "Machine Workout",
+            "Rowing",
+            "AlpineSki",
+            "Swim",
+            "Crunches",
+            "Trunk",
+        ] {
             assert!(!foot.admits(Some(name)), "{name}");
         }
         assert!(foot.admits(None) && foot.admits(Some(" ")));

@@ -5,7 +5,13 @@
 //!
 //! Must not know: the database, tokio, the clock, the environment, entropy.
 
+pub mod classify;
 pub mod features;
+pub mod fingerprint;
 pub mod frame;
 pub mod model;
 pub mod params;
+mod silhouette;
+mod statistics;
+pub mod train;
+mod verdict;

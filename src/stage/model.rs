@@ -96,14 +96,20 @@ pub enum Transform {
     },
 }
 
+impl Measure {
+    pub(super) fn of(self, row: &Row) -> f64 {
+        match self {
+            Self::AvgPace => row.pace,
+            Self::DistanceMi => row.distance,
+            Self::DurationMin => row.duration,
+        }
+    }
+}
+
 impl Feature {
     /// The feature of `row`. Uses `libm`, whose bits do not depend on the machine.
     pub(super) fn value(&self, row: &Row) -> f64 {
-        let x = match self.measure {
-            Measure::AvgPace => row.pace,
-            Measure::DistanceMi => row.distance,
-            Measure::DurationMin => row.duration,
-        };
+        let x = self.measure.of(row);
         match self.transform {
             Transform::Ln => libm::log(x),
             Transform::Zscore { mean, sd } => (x - mean) / sd,
@@ -153,7 +159,9 @@ impl Clustering {
         } = self;
         if !(1..=MAX_FEATURES).contains(&features.len()) || !(1..=MAX_CLUSTERS).contains(&clusters.len()) {
             let (f, c) = (features.len(), clusters.len());
-            return Some(format!("{f} features and {c} clusters; at most {MAX_FEATURES} and {MAX_CLUSTERS}, at least 1"));
+            return Some(format!(
+                "{f} features and {c} clusters; at most {MAX_FEATURES} and {MAX_CLUSTERS}, at least 1"
+            ));
         }
         if let Some(odd) = clusters.iter().find(|c| c.centroid.len() != features.len()) {
             let (n, f) = (odd.centroid.len(), features.len());
@@ -345,10 +353,12 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
 /// Lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -380,7 +390,10 @@ mod tests {
     #[test]
     fn the_text_is_canonical_and_reads_back_to_the_same_bits() {
         let text = model().to_canonical_json();
-        assert!(text.starts_with(r#"{"algorithm":"anchored-kmeans","bounds":{"max_distance":50.0,"#), "{text}");
+        assert!(
+            text.starts_with(r#"{"algorithm":"anchored-kmeans","bounds":{"max_distance":50.0,"#),
+            "{text}"
+        );
         assert!(text.contains("0.30000000000000004") && !text.contains(' '), "{text}");
         let again = Model::from_stored(&text, &model().sha256()).expect("its own text");
         assert_eq!(again, model());
@@ -392,11 +405,20 @@ mod tests {
         let text = model().to_canonical_json();
         let sha = model().sha256();
         let changed = text.replace("3.0", "3.5");
-        assert!(matches!(Model::from_stored(&changed, &sha), Err(ArtifactError::ChecksumMismatch { .. })));
+        assert!(matches!(
+            Model::from_stored(&changed, &sha),
+            Err(ArtifactError::ChecksumMismatch { .. })
+        ));
         let load = |text: &str| Model::from_stored(text, &sha256_hex(text.as_bytes()));
         let newer = text.replace(r#""format_version":1"#, r#""format_version":2"#);
         let error = load(&newer).expect_err("version 2");
-        assert_eq!(error, ArtifactError::UnknownVersion { found: "2".to_owned(), known: 1 });
+        assert_eq!(
+            error,
+            ArtifactError::UnknownVersion {
+                found: "2".to_owned(),
+                known: 1
+            }
+        );
         for broken in [
             text.replace(r#""sigma2":1e-7"#, r#""sigma2":0.0"#),
             text.replace(r#""centroid":[3.0]"#, r#""centroid":[3.0,4.0]"#),
@@ -405,7 +427,10 @@ mod tests {
             text.replace(r#""cut""#, r#""cutt""#),
         ] {
             assert_ne!(broken, text);
-            assert!(matches!(load(&broken), Err(ArtifactError::Malformed { .. })), "{broken}");
+            assert!(
+                matches!(load(&broken), Err(ArtifactError::Malformed { .. })),
+                "{broken}"
+            );
         }
     }
 }

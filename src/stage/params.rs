@@ -129,10 +129,25 @@ impl Params {
         let rows = self.max_training_rows;
         require(rows >= self.k, "max_training_rows", &rows, "at least k")?;
         let ascending = positive(run) && positive(walk) && run < walk;
-        require(ascending, "anchors", &format!("{:?}", self.anchors), "two paces above 0, ascending")?;
-        require(positive(self.anchor_weight), "anchor_weight", &self.anchor_weight, "above 0")?;
+        require(
+            ascending,
+            "anchors",
+            &format!("{:?}", self.anchors),
+            "two paces above 0, ascending",
+        )?;
+        require(
+            positive(self.anchor_weight),
+            "anchor_weight",
+            &self.anchor_weight,
+            "above 0",
+        )?;
         require(share(self.mixed_band), "mixed_band", &self.mixed_band, "from 0 to 1")?;
-        require(share(self.outlier_share), "outlier_share", &self.outlier_share, "from 0 to 1")?;
+        require(
+            share(self.outlier_share),
+            "outlier_share",
+            &self.outlier_share,
+            "from 0 to 1",
+        )?;
         check_domain(&self.bounds, &self.era)
     }
 
@@ -183,12 +198,7 @@ fn share(x: f64) -> bool {
     (0.0..=1.0).contains(&x)
 }
 
-fn require(
-    holds: bool,
-    name: &'static str,
-    found: &dyn std::fmt::Display,
-    expected: &str,
-) -> Result<(), ParamsError> {
+fn require(holds: bool, name: &'static str, found: &dyn std::fmt::Display, expected: &str) -> Result<(), ParamsError> {
     if holds {
         return Ok(());
     }
@@ -234,7 +244,10 @@ mod tests {
         let params: Params = serde_json::from_str(text).expect("two fields");
         let again = serde_json::to_string(&params).expect("a text");
         assert_eq!(serde_json::from_str::<Params>(&again).expect("its own text"), params);
-        assert!(serde_json::from_str::<Params>(r#"{"kk":4}"#).is_err(), "a typing error is refused");
+        assert!(
+            serde_json::from_str::<Params>(r#"{"kk":4}"#).is_err(),
+            "a typing error is refused"
+        );
     }
 
     #[test]
@@ -267,11 +280,20 @@ mod tests {
     #[test]
     fn only_what_the_algorithm_reads_makes_a_difference() {
         let anchored = Params::default();
-        let other_k = Params { k: 5, ..anchored.clone() };
+        let other_k = Params {
+            k: 5,
+            ..anchored.clone()
+        };
         assert!(anchored.differences(&other_k).is_empty());
-        let band = Params { mixed_band: 0.7, ..other_k };
+        let band = Params {
+            mixed_band: 0.7,
+            ..other_k
+        };
         assert_eq!(anchored.differences(&band), ["mixed_band"]);
-        let classic = Params { algorithm: Algorithm::Kmeans, ..band };
+        let classic = Params {
+            algorithm: Algorithm::Kmeans,
+            ..band
+        };
         assert_eq!(anchored.differences(&classic), ["algorithm"]);
     }
 }

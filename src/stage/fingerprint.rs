@@ -1,0 +1,51 @@
+//! A digest over the rows that a model would be trained on, computed without training.
+//!
+//! Why: with the same parameters, seed and rows, training gives the same artifact; so a run that
+//! finds the digest unchanged knows that there is nothing to learn.
+//!
+//! Invariants: only rows within the bounds count; each is hashed as the length of its id (8 bytes,
+//! little-endian), the id, the bits of pace, distance and duration, and the microseconds of its
+//! date, in key order. Two different sets of rows never hash the same bytes.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::features::{Bounds, Table};
+use super::frame::{Features, Frame};
+use super::model::hex;
+
+/// How many valid rows there are, and which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fingerprint {
+    /// Rows within the bounds.
+    pub rows: u64,
+    /// SHA-256 over them; 64 hexadecimal digits in lower case.
+    pub data_sha256: String,
+}
+
+impl Fingerprint {
+    /// The fingerprint of the rows of `features` within `bounds`.
+    pub fn of(features: &Frame<Features>, bounds: &Bounds) -> Self {
+        let table = Table::of(features);
+        let mut digest = Sha256::new();
+        let mut rows = 0;
+        for (i, id) in features.ids().iter().enumerate() {
+            let row = table.row(i);
+            if !row.admitted(bounds) {
+                continue;
+            }
+            let id = id.unwrap_or_default();
+            rows += 1;
+            digest.update((id.len() as u64).to_le_bytes());
+            digest.update(id);
+            for number in [row.pace, row.distance, row.duration] {
+                digest.update(number.to_bits().to_le_bytes());
+            }
+            digest.update(row.date.micros().to_le_bytes());
+        }
+        Self {
+            rows,
+            data_sha256: hex(&digest.finalize()),
+        }
+    }
+}

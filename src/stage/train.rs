@@ -1,0 +1,234 @@
+//! The stage that makes a model from rows.
+//!
+//! Invariants: the same rows, parameters and seed give the same artifact bytes, in any order of the
+//! rows and on any number of threads: every sum runs in a fixed order. Clusters come out in
+//! ascending order of pace, so a retrain never permutes labels.
+//!
+//! Must not know: the model before, the registry, feedback rows' storage.
+
+mod anchored;
+mod kmeans;
+pub(super) mod sample;
+
+use rayon::prelude::*;
+
+use super::features::Table;
+use super::fingerprint::Fingerprint;
+use super::frame::{Features, Frame};
+use super::model::{Cluster, Clustering, Feature, Model};
+use super::params::{Params, ParamsError};
+use super::silhouette;
+pub use super::statistics::TrainingStats;
+use super::statistics::{Labelled, Spans};
+use super::verdict::{Point, distances, smallest, transformed};
+use crate::vocab::{Algorithm, Label};
+use sample::{Purpose, generator, indices};
+
+/// The cut is never nearer to a centroid than this many sigmas, squared: the floor that keeps a
+/// small or tight history from calling its own tail outliers.
+const CUT_FLOOR_SIGMAS_SQUARED: f64 = 16.0;
+
+/// A model whose clusters have no spread at all (as many distinct rows as clusters) still needs one.
+const MIN_SIGMA2: f64 = 1e-4;
+
+/// What [`train`] returns.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The model.
+    pub model: Model,
+    /// What it was trained on and how well it fits.
+    pub stats: TrainingStats,
+}
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A parameter is out of range.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// `kmeans` cannot place its clusters.
+    #[error(
+        "kmeans needs at least {needed} different rows within the bounds, found {found} rows, {distinct} of them \
+         different; widen the window, lower k or use anchored-kmeans, which needs none"
+    )]
+    TooFew {
+        /// The number of clusters.
+        needed: usize,
+        /// Valid rows.
+        found: usize,
+        /// Of which so many differ from one another, counted up to `needed`.
+        distinct: usize,
+    },
+    /// The clustering library gave up.
+    #[error("k-means gave up on {rows} rows: {reason}")]
+    Clustering {
+        /// How many rows it saw.
+        rows: usize,
+        /// Its own words.
+        reason: String,
+    },
+}
+
+/// What a clustering found; the rest of a model follows from it and the rows.
+struct Found {
+    features: Vec<Feature>,
+    /// Ascending by pace, in transformed units.
+    centroids: Vec<Vec<f64>>,
+    /// One per centroid.
+    labels: Vec<Label>,
+    /// As how many one-feature rows the prior counts in the variance.
+    prior_rows: f64,
+    /// Their sum of squares.
+    prior_squares: f64,
+    /// Lloyd iterations on all rows.
+    iterations: usize,
+    /// False where the bound on the iterations was hit first.
+    converged: bool,
+    /// For people: what was sampled or cut short.
+    notes: Vec<String>,
+}
+
+/// Trains a model on the rows within `params.bounds`; the others are left out.
+///
+/// `anchored-kmeans` succeeds on any rows, none included; `kmeans` needs `params.k` different ones.
+/// Above `params.max_training_rows` valid rows a seeded sample is used, and the notes say so.
+/// `sigma^2` is the mean squared distance to the nearest centroid per feature, with the prior's
+/// pseudo-rows; the typicality cut is the larger of the order statistic that leaves at most
+/// `params.outlier_share` of the rows beyond it and `(4 sigma)^2`.
+///
+/// # Errors
+/// [`TrainError`].
+pub fn train(features: &Frame<Features>, params: &Params, seed: u64) -> Result<Trained, TrainError> {
+    params.check()?;
+    let table = Table::of(features);
+    let valid = table.valid(&params.bounds);
+    let picked = indices(
+        valid.len(),
+        params.max_training_rows,
+        &mut generator(seed, Purpose::TrainingRows),
+    );
+    let rows: Vec<usize> = picked.into_iter().map(|i| valid[i]).collect();
+    let (found, points) = cluster(&table, &rows, params, seed)?;
+    let mut notes = found.notes.clone();
+    if rows.len() < valid.len() {
+        let (used, all) = (rows.len(), valid.len());
+        notes.insert(
+            0,
+            format!("trained on a sample of {used} of {all} valid rows, seed {seed}"),
+        );
+    }
+    let (iterations, converged) = (found.iterations, found.converged);
+    let fit = settle(found, &points, params);
+    let silhouette = silhouette::measure(&points, &fit.nearest, fit.clustering.clusters.len(), seed);
+    let cluster_sizes = sizes(&fit.nearest, fit.clustering.clusters.len());
+    let model = Model::new(params, Some(fit.clustering));
+    let labelled = Labelled::of(&model, &table, &rows);
+    let spans = Spans::of(&table, &valid);
+    let stats = TrainingStats {
+        rows: rows.len(),
+        valid_rows: valid.len(),
+        inertia: fit.inertia,
+        silhouette: silhouette.value,
+        silhouette_method: silhouette.method,
+        iterations,
+        converged,
+        cluster_sizes,
+        cluster_distribution: labelled.distribution(),
+        confidence_stats: labelled.confidence_stats(),
+        label_stats: labelled.label_stats(),
+        date_start: spans.first,
+        date_end: spans.last,
+        data_sha256: Fingerprint::of(features, &params.bounds).data_sha256,
+        notes,
+    };
+    Ok(Trained { model, stats })
+}
+
+/// Runs the clustering of `params` on `rows`; returns their points as well.
+fn cluster(table: &Table<'_>, rows: &[usize], params: &Params, seed: u64) -> Result<(Found, Vec<Point>), TrainError> {
+    let features = match params.algorithm {
+        Algorithm::AnchoredKmeans => anchored::features(),
+        Algorithm::Kmeans => kmeans::features(table, rows),
+    };
+    let points: Vec<Point> = rows
+        .par_iter()
+        .map(|i| transformed(&features, &table.row(*i)))
+        .collect();
+    let found = match params.algorithm {
+        Algorithm::AnchoredKmeans => anchored::fit(&points, params),
+        Algorithm::Kmeans => kmeans::fit(features, &points, params, seed)?,
+    };
+    Ok((found, points))
+}
+
+/// A clustering whose spread and cut are known.
+struct Fit {
+    clustering: Clustering,
+    /// The index of the nearest cluster of each point.
+    nearest: Vec<usize>,
+    /// The sum of the points' squared distances to it, in transformed units.
+    inertia: f64,
+}
+
+fn settle(found: Found, points: &[Point], params: &Params) -> Fit {
+    let clusters: Vec<Cluster> = found
+        .labels
+        .into_iter()
+        .zip(found.centroids)
+        .map(|(label, centroid)| Cluster { label, centroid })
+        .collect();
+    let (nearest, mut d2): (Vec<usize>, Vec<f64>) = points
+        .iter()
+        .map(|x| {
+            let d2 = distances(&clusters, x);
+            let best = smallest(&d2[..clusters.len()]);
+            (best, d2[best])
+        })
+        .unzip();
+    let inertia: f64 = d2.iter().sum();
+    let numbers = (points.len() * found.features.len()) as f64;
+    let sigma2 = ((inertia + found.prior_squares) / (numbers + found.prior_rows)).max(MIN_SIGMA2);
+    let cut = beyond(&mut d2, params.outlier_share).max(CUT_FLOOR_SIGMAS_SQUARED * sigma2);
+    let clustering = Clustering {
+        features: found.features,
+        clusters,
+        sigma2,
+        cut,
+    };
+    Fit {
+        clustering,
+        nearest,
+        inertia,
+    }
+}
+
+/// The smallest of `d2` beyond which lie at most `share` of them; 0 for none. Reorders `d2`.
+fn beyond(d2: &mut [f64], share: f64) -> f64 {
+    let allowed = (d2.len() as f64 * share).floor() as usize;
+    let Some(rank) = d2.len().checked_sub(allowed + 1) else {
+        return 0.0;
+    };
+    *d2.select_nth_unstable_by(rank, f64::total_cmp).1
+}
+
+fn sizes(nearest: &[usize], clusters: usize) -> Vec<u64> {
+    let mut sizes = vec![0; clusters];
+    for i in nearest {
+        sizes[*i] += 1;
+    }
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_the_share_lies_beyond_the_cut() {
+        let mut d2: Vec<f64> = (0..1_000).map(f64::from).collect();
+        assert_eq!(beyond(&mut d2, 0.005), 994.0);
+        assert_eq!(beyond(&mut d2, 0.0), 999.0);
+        assert_eq!(beyond(&mut d2, 1.0), 0.0);
+        assert_eq!(beyond(&mut [], 0.005), 0.0);
+    }
+}

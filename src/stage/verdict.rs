@@ -1,0 +1,196 @@
+//! The verdict on one row: the only place where a label and a confidence are made.
+//!
+//! Why: `classify`, `explain` and the statistics of `train` must never disagree, and a row's verdict
+//! must depend on the row and the artifact alone (invariant 6). So all three call [`judge`], which
+//! sees one row at a time.
+//!
+//! Invariants: only `+ - * /`, comparisons and `libm` functions in a fixed order, so the bits do not
+//! depend on the batch, its order, the machine or vectorisation.
+//!
+//! Must not know: frames.
+
+use serde::Serialize;
+
+use super::features::Row;
+use super::model::{Cluster, Clustering, Feature, MAX_FEATURES, Model};
+use super::params::MAX_CLUSTERS;
+use crate::vocab::Label;
+
+/// The rule that decided a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// A feature is absent or out of bounds: the era's label.
+    OutOfBounds,
+    /// The model has no clusters: the era's label.
+    NoClusters,
+    /// Farther from every centroid than the typicality cut: `outlier`.
+    BeyondCut,
+    /// The winner's posterior is below the band: `mixed`.
+    BelowBand,
+    /// The label of the nearest cluster.
+    NearestCluster,
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::OutOfBounds => "a feature is missing or out of bounds: the era's label",
+            Self::NoClusters => "the model has no clusters: the era's label",
+            Self::BeyondCut => "farther from every centroid than the typicality cut: outlier",
+            Self::BelowBand => "the winner's posterior is below the band: mixed",
+            Self::NearestCluster => "the label of the nearest cluster",
+        })
+    }
+}
+
+/// The probability of each label that a cluster of the model has; they add up to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Posterior {
+    /// Of being a run.
+    pub real_run: f64,
+    /// Of being between the two; only for models with a cluster of that label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixed: Option<f64>,
+    /// Of being a walk.
+    pub pup_walk: f64,
+}
+
+/// What a model says of one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Verdict {
+    pub label: Label,
+    /// From 0 to 1.
+    pub confidence: f64,
+    pub rule: Rule,
+    /// Absent for the era fallback.
+    pub nearest: Option<Nearest>,
+}
+
+/// Where a row stands among the clusters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Nearest {
+    /// The index of the nearest cluster; the lowest of several equally near.
+    pub cluster: usize,
+    /// The squared distance to its centroid.
+    pub d2: f64,
+    pub posterior: Posterior,
+}
+
+/// A row in a model's space.
+pub(super) type Point = [f64; MAX_FEATURES];
+
+/// The row in the model's space; entries above the number of features are 0.
+pub(super) fn transformed(features: &[Feature], row: &Row) -> Point {
+    let mut x = [0.0; MAX_FEATURES];
+    for (x, feature) in x.iter_mut().zip(features) {
+        *x = feature.value(row);
+    }
+    x
+}
+
+/// The squared Euclidean distances to the centroids; entries above the number of clusters are 0.
+pub(super) fn distances(clusters: &[Cluster], x: &Point) -> [f64; MAX_CLUSTERS] {
+    let mut d2 = [0.0; MAX_CLUSTERS];
+    for (d2, cluster) in d2.iter_mut().zip(clusters) {
+        for (x, c) in x.iter().zip(&cluster.centroid) {
+            let difference = x - c;
+            *d2 += difference * difference;
+        }
+    }
+    d2
+}
+
+/// The model's verdict on `row`.
+///
+/// The posterior of a cluster is `softmax(-d^2 / 2 sigma^2)` over the clusters, that of a label the
+/// sum over its clusters. The winner is the nearest cluster's label. In this order:
+/// - no clusters, or outside the bounds: the era's label and confidence;
+/// - `d^2` beyond the cut: `outlier`, with the winner's posterior times `cut / d^2`, which is the
+///   posterior at the cut and fades with the distance;
+/// - the winner's posterior below the band: `mixed`, with that posterior;
+/// - otherwise the winner, with its posterior.
+pub(super) fn judge(model: &Model, row: &Row) -> Verdict {
+    let Some(clustering) = model.clustering() else {
+        return fallback(model, row, Rule::NoClusters);
+    };
+    if !row.admitted(model.bounds()) {
+        return fallback(model, row, Rule::OutOfBounds);
+    }
+    let d2 = distances(&clustering.clusters, &transformed(&clustering.features, row));
+    let nearest = nearest(clustering, &d2);
+    let winner = clustering.clusters[nearest.cluster].label;
+    let posterior = nearest.posterior.of(winner);
+    let (label, confidence, rule) = if nearest.d2 > clustering.cut {
+        (
+            Label::Outlier,
+            posterior * (clustering.cut / nearest.d2),
+            Rule::BeyondCut,
+        )
+    } else if posterior < model.mixed_band() {
+        (Label::Mixed, posterior, Rule::BelowBand)
+    } else {
+        (winner, posterior, Rule::NearestCluster)
+    };
+    Verdict {
+        label,
+        confidence,
+        rule,
+        nearest: Some(nearest),
+    }
+}
+
+fn fallback(model: &Model, row: &Row, rule: Rule) -> Verdict {
+    Verdict {
+        label: model.era().label(row.date),
+        confidence: model.era().confidence,
+        rule,
+        nearest: None,
+    }
+}
+
+/// The index of the smallest of `d2`, the lowest of several equal ones.
+pub(super) fn smallest(d2: &[f64]) -> usize {
+    let mut best = 0;
+    for i in 1..d2.len() {
+        if d2[i] < d2[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+fn nearest(clustering: &Clustering, d2: &[f64; MAX_CLUSTERS]) -> Nearest {
+    let clusters = &clustering.clusters;
+    let cluster = smallest(&d2[..clusters.len()]);
+    // Relative to the nearest, so that no exponential overflows and the largest is 1.
+    let mut weights = [0.0; Label::ALL.len()];
+    let mut total = 0.0;
+    for (d2_i, c) in d2.iter().zip(clusters) {
+        let weight = libm::exp((d2[cluster] - d2_i) / (2.0 * clustering.sigma2));
+        weights[c.label as usize] += weight;
+        total += weight;
+    }
+    let of = |label: Label| weights[label as usize] / total;
+    Nearest {
+        cluster,
+        d2: d2[cluster],
+        posterior: Posterior {
+            real_run: of(Label::RealRun),
+            mixed: clustering.has_mixed().then(|| of(Label::Mixed)),
+            pup_walk: of(Label::PupWalk),
+        },
+    }
+}
+
+impl Posterior {
+    /// The probability of `label`; 0 for one that no cluster has.
+    pub fn of(&self, label: Label) -> f64 {
+        match label {
+            Label::RealRun => self.real_run,
+            Label::Mixed => self.mixed.unwrap_or(0.0),
+            Label::PupWalk => self.pup_walk,
+            Label::Outlier => 0.0,
+        }
+    }
+}
