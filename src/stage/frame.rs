@@ -10,10 +10,15 @@
 //!
 //! Must not know: where rows come from.
 //!
-//! ```text
-//! // `classify` takes features; raw workouts are refused by the compiler.
+//! `classify` takes features; raw workouts are refused by the compiler:
+//! ```compile_fail
 //! use paceline::stage::{classify::classify, frame::{Frame, Workouts}, model::Model};
 //! fn refused(raw: &Frame<Workouts>, model: &Model) { let _ = classify(raw, model); }
+//! ```
+//! The same lines with the right frame compile, so the refusal above is for the right reason:
+//! ```
+//! use paceline::stage::{classify::classify, frame::{Frame, Features}, model::Model};
+//! fn accepted(features: &Frame<Features>, model: &Model) { let _ = classify(features, model); }
 //! ```
 
 use std::marker::PhantomData;

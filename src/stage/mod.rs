@@ -6,6 +6,8 @@
 //! Must not know: the database, tokio, the clock, the environment, entropy.
 
 pub mod classify;
+pub mod decide;
+pub mod diff;
 pub mod features;
 pub mod fingerprint;
 pub mod frame;
