@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::features::{Row, Table};
 use super::model::Model;
-use super::verdict::judge;
+use super::verdict::{Verdict, judge};
 use crate::time::WorkoutDate;
 
 /// What a model was trained on and how well it fits.
@@ -90,9 +91,9 @@ impl Labelled {
     pub fn of(model: &Model, table: &Table<'_>, rows: &[usize]) -> Self {
         let mut all = Vec::with_capacity(rows.len());
         let mut by_label: BTreeMap<&'static str, Group> = BTreeMap::new();
-        for i in rows {
+        let verdicts: Vec<Verdict> = rows.par_iter().map(|i| judge(model, &table.row(*i))).collect();
+        for (i, verdict) in rows.iter().zip(verdicts) {
             let row = table.row(*i);
-            let verdict = judge(model, &row);
             all.push(verdict.confidence);
             by_label
                 .entry(verdict.label.as_str())

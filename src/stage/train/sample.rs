@@ -8,6 +8,7 @@ use rand_xoshiro::Xoshiro256Plus;
 
 /// What randomness is used for: one stream each, so that a change in one use leaves the others.
 #[derive(Debug, Clone, Copy)]
+#[repr(u64)]
 pub(in crate::stage) enum Purpose {
     /// Which rows a model is trained on.
     TrainingRows = 0x7472_6169_6e69_6e67,
