@@ -4,10 +4,227 @@
 //! the domain asks is written once in `store/` and runs on both.
 //!
 //! Invariants: a transaction is all or nothing; a guarded step that affects another number of rows
-//! rolls back; instants are UTC; nothing here prints a password.
+//! rolls back; instants are UTC; nothing here prints a password; every wait has a bound.
+//!
+//! What the two servers count as affected rows agrees for INSERT, UPDATE and DELETE (rows *found*,
+//! changed or not). It does not agree for a hand-written upsert: MySQL counts 2 for a row that it
+//! updates. Upserts therefore belong in [`Insert`]s, whose count is the batch's.
 //!
 //! Must not know: the domain. It sees tables only in the migrations.
 
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
 pub mod error;
+mod limits;
+pub mod migrate;
+mod mysql;
+mod sqlite;
 pub mod statement;
+pub mod url;
 pub mod value;
+
+use error::DbError;
+use migrate::{MigrationPlan, MigrationReport};
+use statement::{Batch, Dialect, Expect, Insert, Statement, Transaction};
+use url::DatabaseUrl;
+use value::{Params, Row};
+
+/// How patiently, and with how many connections, a store is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// Attempts after the first one that failed because nothing answered. Everything else (a
+    /// refused login, a missing database) fails at once.
+    pub retries: usize,
+    /// The first pause between attempts; each later one is twice as long, with jitter.
+    pub min_delay: Duration,
+    /// The longest pause between attempts.
+    pub max_delay: Duration,
+    /// No attempt begins later than this after the first.
+    pub max_elapsed: Duration,
+    /// How long one attempt may take: to open a connection, or to wait for a free one of the pool.
+    pub connect_timeout: Duration,
+    /// The most connections at a time, at least 1 (MySQL; SQLite has one).
+    pub pool_max: usize,
+    /// How long a statement waits for another process's lock (SQLite).
+    pub busy_timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    /// 5 retries within 30 s, 10 s an attempt, 8 connections, 10 s for a lock.
+    fn default() -> Self {
+        Self {
+            retries: 5,
+            min_delay: Duration::from_millis(200),
+            max_delay: Duration::from_secs(5),
+            max_elapsed: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            pool_max: 8,
+            busy_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A store. Clones share its connections.
+///
+/// On SQLite the calls block their thread; on a multi-thread tokio runtime (which is what callers
+/// use) the other tasks move to another thread meanwhile, on a current-thread runtime they wait.
+#[derive(Clone)]
+pub struct Db {
+    backend: Backend,
+}
+
+#[derive(Clone)]
+enum Backend {
+    MySql(mysql::MySql),
+    Sqlite(sqlite::Sqlite),
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Db({})", self.target())
+    }
+}
+
+impl Db {
+    /// Reaches the store and proves it with one connection. On SQLite this makes the file where it
+    /// is absent.
+    ///
+    /// # Errors
+    /// [`DbError::Unreachable`] after the last retry; [`DbError::Denied`] at once.
+    pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self, DbError> {
+        let backend = match url {
+            DatabaseUrl::MySql(url) => Backend::MySql(mysql::MySql::connect(url, options).await?),
+            DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::Sqlite::connect(path, options).await?),
+        };
+        Ok(Self { backend })
+    }
+
+    /// Which SQL the store speaks.
+    pub fn dialect(&self) -> Dialect {
+        match &self.backend {
+            Backend::MySql(_) => Dialect::MySql,
+            Backend::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// The store's URL without the password.
+    pub fn target(&self) -> &str {
+        match &self.backend {
+            Backend::MySql(mysql) => mysql.target(),
+            Backend::Sqlite(sqlite) => sqlite.target(),
+        }
+    }
+
+    /// Calls `each` for every row of the result in order, as rows arrive; returns how many there
+    /// were. All rows are of one moment.
+    ///
+    /// `each` must not use this [`Db`]: the SQLite connection is taken while rows stream.
+    ///
+    /// # Errors
+    /// The store's, or the first of `each`, which ends the reading.
+    pub async fn query<F>(&self, statement: &Statement, params: &Params, each: F) -> Result<u64, DbError>
+    where
+        F: FnMut(&Row<'_>) -> Result<(), DbError> + Send,
+    {
+        match &self.backend {
+            Backend::MySql(mysql) => mysql.query(statement, params, each).await,
+            Backend::Sqlite(sqlite) => sqlite.query(statement, params, each),
+        }
+    }
+
+    /// Runs one statement in a transaction of its own; returns the rows it affected.
+    ///
+    /// # Errors
+    /// The store's; [`DbError::CommitUnknown`] where the connection is lost meanwhile.
+    pub async fn execute(&self, statement: &Statement, params: &Params) -> Result<u64, DbError> {
+        match &self.backend {
+            Backend::MySql(mysql) => mysql.execute(statement, params).await,
+            Backend::Sqlite(sqlite) => sqlite.execute(statement, params),
+        }
+    }
+
+    /// Runs the steps in order and commits them together; returns the affected rows of each step
+    /// (for an insert: the rows of its batch).
+    ///
+    /// # Errors
+    /// [`DbError::Conflict`] where a guard does not hold, else the store's. After any error but
+    /// [`DbError::CommitUnknown`] nothing was written.
+    pub async fn transact(&self, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
+        match &self.backend {
+            Backend::MySql(mysql) => mysql.transact(transaction).await,
+            Backend::Sqlite(sqlite) => sqlite.transact(transaction),
+        }
+    }
+
+    /// Inserts all rows in one transaction of its own; returns the rows of the batch.
+    ///
+    /// # Errors
+    /// As [`Db::transact`].
+    pub async fn insert_many(&self, insert: &'static Insert, rows: &Batch) -> Result<u64, DbError> {
+        if rows.rows() == 0 {
+            return Ok(0);
+        }
+        let transaction = Transaction::new(insert.table).insert_many(insert, rows.clone());
+        Ok(self.transact(&transaction).await?.into_iter().sum())
+    }
+
+    /// Applies what [`Db::migration_plan`] lists; `now` is what the bookkeeping records.
+    ///
+    /// # Errors
+    /// As [`Db::migration_plan`]; else the store's. What was applied before an error stays, and the
+    /// next call goes on from there.
+    pub async fn migrate(&self, now: Timestamp) -> Result<MigrationReport, DbError> {
+        migrate::run(self, now).await
+    }
+
+    /// What [`Db::migrate`] would do now. Writes nothing.
+    ///
+    /// # Errors
+    /// [`DbError::Migration`] where the database holds a migration that this program does not know
+    /// or knows otherwise, or a table of ours that is not ours; [`DbError::MissingSchema`] where a
+    /// workout_summary of your own cannot be worked with.
+    pub async fn migration_plan(&self) -> Result<MigrationPlan, DbError> {
+        migrate::plan(self).await
+    }
+
+    /// Closes the connections. Clones of this store cannot be used after that on MySQL; on SQLite
+    /// the file closes with the last clone.
+    ///
+    /// # Errors
+    /// Where the driver cannot say goodbye; what was committed is committed all the same.
+    pub async fn close(self) -> Result<(), DbError> {
+        match self.backend {
+            Backend::MySql(mysql) => mysql.close().await,
+            Backend::Sqlite(sqlite) => sqlite.close(),
+        }
+    }
+}
+
+/// The refusal of an insert whose batch is of another width than its column list.
+fn check_width(insert: &Insert, rows: &Batch) -> Result<(), DbError> {
+    if insert.columns.len() == rows.width() {
+        return Ok(());
+    }
+    Err(DbError::Other {
+        statement: format!("insert into {}", insert.table),
+        detail: format!(
+            "the statement names {} columns, the batch has {}",
+            insert.columns.len(),
+            rows.width()
+        ),
+    })
+}
+
+/// Whether a step affected as many rows as it must.
+fn guard(statement: &Statement, expect: Expect, found: u64) -> Result<(), DbError> {
+    match expect {
+        Expect::Rows(expected) if expected != found => Err(DbError::Conflict {
+            statement: statement.name.to_owned(),
+            expected,
+            found,
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,128 @@
+//! What is in the database before a migration.
+//!
+//! Invariants: reads only.
+
+use std::collections::BTreeMap;
+
+use super::{AppliedMigration, BOOKS, WORKOUTS};
+use crate::db::Db;
+use crate::db::error::DbError;
+use crate::db::statement::{Dialect, Statement};
+use crate::db::value::Params;
+use crate::sql;
+
+static COLUMNS: Statement = Statement::per_dialect(
+    "catalog/columns.sql",
+    include_str!("../../../sql/mysql/catalog/columns.sql"),
+    include_str!("../../../sql/sqlite/catalog/columns.sql"),
+);
+static PARENT: Statement = Statement::per_dialect(
+    "catalog/parent.sql",
+    include_str!("../../../sql/mysql/catalog/parent.sql"),
+    include_str!("../../../sql/sqlite/catalog/parent.sql"),
+);
+static APPLIED: Statement = sql!("query/migrations/applied");
+
+/// The database as it was found.
+pub(super) struct Snapshot {
+    /// Tables and views with their columns in order, without generated ones.
+    pub(super) tables: BTreeMap<String, Vec<String>>,
+    /// The bookkeeping, oldest first.
+    pub(super) applied: Vec<AppliedMigration>,
+    /// `workout_summary`, where it is there.
+    pub(super) parent: Option<Parent>,
+}
+
+/// What a foreign key to `workout_summary.workout_id` depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parent {
+    /// The storage engine (MySQL), or `table` or `view` (SQLite). None for a view on MySQL.
+    pub(super) engine: Option<String>,
+    /// The column's type in lower case; None where it has no such column.
+    pub(super) data_type: Option<String>,
+    /// MySQL only.
+    pub(super) charset: Option<String>,
+    /// MySQL only.
+    pub(super) collation: Option<String>,
+    /// Unique keys over that column alone.
+    pub(super) unique_keys: i64,
+}
+
+impl Snapshot {
+    pub(super) async fn take(db: &Db) -> Result<Self, DbError> {
+        let none = Params::none();
+        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        db.query(&COLUMNS, &none, |row| {
+            tables
+                .entry(row.text(0)?.to_owned())
+                .or_default()
+                .push(row.text(1)?.to_owned());
+            Ok(())
+        })
+        .await?;
+        let mut applied = Vec::new();
+        if tables.contains_key(BOOKS) {
+            db.query(&APPLIED, &none, |row| {
+                applied.push(AppliedMigration {
+                    version: u32::try_from(row.int(0)?).unwrap_or(u32::MAX),
+                    name: row.text(1)?.to_owned(),
+                    checksum: row.text(2)?.to_owned(),
+                    applied_at: row.instant(3)?,
+                });
+                Ok(())
+            })
+            .await?;
+        }
+        let mut parent = None;
+        db.query(&PARENT, &none, |row| {
+            let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
+            parent = Some(Parent {
+                engine: text(0)?,
+                data_type: text(1)?.map(|t| t.to_ascii_lowercase()),
+                charset: text(2)?,
+                collation: text(3)?,
+                unique_keys: row.int(4)?,
+            });
+            Ok(())
+        })
+        .await?;
+        Ok(Self {
+            tables,
+            applied,
+            parent,
+        })
+    }
+}
+
+impl Parent {
+    /// Refuses a parent that no foreign key can refer to, with everything that is wrong with it.
+    pub(super) fn check(&self, dialect: Dialect) -> Result<(), DbError> {
+        let mut wrong = Vec::new();
+        let engine = self.engine.as_deref().unwrap_or("view");
+        match dialect {
+            Dialect::MySql if !engine.eq_ignore_ascii_case("innodb") => wrong.push(format!(
+                "its engine must be InnoDB, found {engine} (ALTER TABLE {WORKOUTS} ENGINE = InnoDB)"
+            )),
+            Dialect::Sqlite if engine == "view" => wrong.push("it must be a table, found a view".to_owned()),
+            _ => {}
+        }
+        match self.data_type.as_deref() {
+            None => wrong.push("it has no column workout_id".to_owned()),
+            Some("char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext") => {}
+            Some(other) => wrong.push(format!("workout_id must be a VARCHAR, found {other}")),
+        }
+        if self.unique_keys == 0 {
+            wrong.push("workout_id must have a unique key of its own (PRIMARY KEY or UNIQUE)".to_owned());
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(DbError::Migration {
+            version: 0,
+            detail: format!(
+                "the {WORKOUTS} that is already there cannot be referred to: {}",
+                wrong.join("; ")
+            ),
+        })
+    }
+}

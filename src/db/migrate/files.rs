@@ -1,0 +1,87 @@
+//! The migrations, from `sql/{mysql,sqlite}/migrations/`, in order.
+//!
+//! Invariants: numbers ascend without a gap; a file that was released is never edited (its checksum
+//! stands in databases), a change is a new file; parents come before the tables that refer to them.
+
+/// What a migration makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Creates {
+    /// A table with its indexes.
+    Table(&'static str),
+    /// A trigger.
+    Trigger(&'static str),
+}
+
+/// One numbered step of the schema.
+#[derive(Debug)]
+pub(super) struct Migration {
+    /// From 1.
+    pub(super) version: u32,
+    /// The file's name without number.
+    pub(super) name: &'static str,
+    /// What it makes.
+    pub(super) creates: Creates,
+    /// One statement, with variables.
+    pub(super) mysql: &'static str,
+    /// A script.
+    pub(super) sqlite: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $number:literal, $kind:ident $name:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            creates: Creates::$kind($name),
+            mysql: include_str!(concat!("../../../sql/mysql/migrations/V", $number, "__", $name, ".sql")),
+            sqlite: include_str!(concat!(
+                "../../../sql/sqlite/migrations/V",
+                $number,
+                "__",
+                $name,
+                ".sql"
+            )),
+        }
+    };
+}
+
+/// All of them.
+pub(super) static MIGRATIONS: [Migration; 13] = [
+    migration!(1, "001", Table "workout_summary"),
+    migration!(2, "002", Table "pipeline_runs"),
+    migration!(3, "003", Table "audit_segments"),
+    migration!(4, "004", Trigger "audit_segments_no_update"),
+    migration!(5, "005", Trigger "audit_segments_no_delete"),
+    migration!(6, "006", Table "ml_model_registry"),
+    migration!(7, "007", Table "workout_classification_history"),
+    migration!(8, "008", Trigger "workout_classification_history_no_update"),
+    migration!(9, "009", Trigger "workout_classification_history_no_delete"),
+    migration!(10, "010", Table "workout_ml_classifications"),
+    migration!(11, "011", Table "user_classification_feedback"),
+    migration!(12, "012", Table "pipeline_chunks"),
+    migration!(13, "013", Table "quarantined_rows"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_ascend_and_a_mysql_file_holds_one_statement() {
+        for (i, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.version as usize, i + 1);
+            let text = crate::db::statement::strip_comments(migration.mysql);
+            assert!(!text.contains(';'), "{}: more than one statement", migration.name);
+        }
+    }
+
+    #[test]
+    fn each_file_makes_what_the_list_says() {
+        for migration in &MIGRATIONS {
+            let (Creates::Table(name) | Creates::Trigger(name)) = migration.creates;
+            for text in [migration.mysql, migration.sqlite] {
+                assert!(text.contains(&format!(" {name} ")), "{name}");
+            }
+        }
+    }
+}

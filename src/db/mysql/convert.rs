@@ -1,0 +1,148 @@
+//! Values to and from mysql_async's.
+//!
+//! Invariants: a DATETIME is written from calendar parts, never from text, so no session setting
+//! can read it otherwise; a zero date, a TIME, bytes that are no UTF-8 and an integer above i64 are
+//! errors with the value in them, never a panic and never a guess.
+//!
+//! Must not know: statements' meaning.
+
+use std::collections::HashMap;
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
+
+use crate::db::error::DbError;
+use crate::db::limits;
+use crate::db::value::{Cell, Cells, Params, Value};
+
+/// The driver's named parameters for a statement of this text.
+///
+/// # Errors
+/// [`DbError::Constraint`] for a value that no store holds.
+pub(super) fn named(statement: &str, text: &str, params: &Params) -> Result<mysql_async::Params, DbError> {
+    let mut map: HashMap<Vec<u8>, mysql_async::Value> = HashMap::new();
+    for (name, value) in &params.values {
+        map.insert(name.as_bytes().to_vec(), bound(statement, value)?);
+    }
+    for (name, values) in &params.lists {
+        for (i, value) in values.iter().enumerate() {
+            map.insert(format!("{name}_{i}").into_bytes(), bound(statement, value)?);
+        }
+    }
+    // The driver refuses named parameters, even none, for a text without a placeholder.
+    if map.is_empty() || !text.contains(':') {
+        return Ok(mysql_async::Params::Empty);
+    }
+    Ok(mysql_async::Params::Named(map))
+}
+
+/// The driver's value.
+///
+/// # Errors
+/// [`DbError::Constraint`] for a value that no store holds.
+pub(super) fn bound(statement: &str, value: &Value) -> Result<mysql_async::Value, DbError> {
+    if let Some(detail) = limits::refusal(value) {
+        return Err(DbError::Constraint {
+            statement: statement.to_owned(),
+            detail,
+        });
+    }
+    Ok(match value {
+        Value::Null => mysql_async::Value::NULL,
+        Value::Int(v) => mysql_async::Value::Int(*v),
+        Value::Real(v) => mysql_async::Value::Double(*v),
+        Value::Text(v) => mysql_async::Value::Bytes(v.clone().into_bytes()),
+        Value::Instant(v) => datetime(v.naive(), true),
+        // DATETIME without fraction rounds up; cut here it is what SQLite's text holds.
+        Value::Date(v) => datetime(v.naive(), false),
+    })
+}
+
+fn datetime(at: NaiveDateTime, fraction: bool) -> mysql_async::Value {
+    let micros = if fraction { at.nanosecond() / 1000 } else { 0 };
+    mysql_async::Value::Date(
+        at.year() as u16,
+        at.month() as u8,
+        at.day() as u8,
+        at.hour() as u8,
+        at.minute() as u8,
+        at.second() as u8,
+        micros,
+    )
+}
+
+/// A row of mysql_async.
+pub(super) struct MySqlCells<'a>(pub(super) &'a mysql_async::Row);
+
+impl Cells for MySqlCells<'_> {
+    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
+        let value = self
+            .0
+            .as_ref(index)
+            .ok_or_else(|| format!("no column {index} in this result"))?;
+        cell(value)
+    }
+
+    fn name(&self, index: usize) -> String {
+        match self.0.columns_ref().get(index) {
+            Some(column) => column.name_str().into_owned(),
+            None => format!("#{index}"),
+        }
+    }
+}
+
+fn cell(value: &mysql_async::Value) -> Result<Cell<'_>, String> {
+    use mysql_async::Value as V;
+    match value {
+        V::NULL => Ok(Cell::Null),
+        V::Int(v) => Ok(Cell::Int(*v)),
+        V::UInt(v) => i64::try_from(*v)
+            .map(Cell::Int)
+            .map_err(|_| format!("{v}, beyond 64 signed bits")),
+        V::Float(v) => Ok(Cell::Single(*v)),
+        V::Double(v) => Ok(Cell::Real(*v)),
+        V::Bytes(bytes) => std::str::from_utf8(bytes)
+            .map(Cell::Text)
+            .map_err(|_| format!("{} bytes that are not UTF-8", bytes.len())),
+        V::Date(year, month, day, hour, minute, second, micros) => {
+            NaiveDate::from_ymd_opt(i32::from(*year), u32::from(*month), u32::from(*day))
+                .and_then(|d| d.and_hms_micro_opt(u32::from(*hour), u32::from(*minute), u32::from(*second), *micros))
+                .map(|at| Cell::Micros(at.and_utc().timestamp_micros()))
+                .ok_or_else(|| format!("the impossible date {year:04}-{month:02}-{day:02}"))
+        }
+        V::Time(..) => Err("a TIME, where a DATETIME belongs".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mysql_async::Value as V;
+
+    #[test]
+    fn impossible_dates_are_errors() {
+        for (year, month, day) in [(0, 0, 0), (2024, 0, 10), (2024, 2, 30)] {
+            let found = cell(&V::Date(year, month, day, 0, 0, 0, 0)).map(|_| ());
+            assert_eq!(found, Err(format!("the impossible date {year:04}-{month:02}-{day:02}")));
+        }
+    }
+
+    #[test]
+    fn what_has_no_cell_says_why() {
+        assert!(cell(&V::UInt(u64::MAX)).is_err());
+        assert!(cell(&V::Bytes(vec![0xff])).is_err());
+        assert!(cell(&V::Time(false, 0, 1, 0, 0, 0)).is_err());
+        assert_eq!(cell(&V::UInt(7)), Ok(Cell::Int(7)));
+    }
+
+    #[test]
+    fn a_workout_date_is_cut_to_the_second_and_an_instant_is_not() {
+        let at = 1_700_000_000_999_999;
+        let date = Value::Date(crate::time::WorkoutDate::from_micros(at));
+        let instant = Value::Instant(crate::time::Timestamp::from_micros(at));
+        let micros = |value: &Value| match bound("t", value).expect("in range") {
+            V::Date(.., micros) => micros,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((micros(&date), micros(&instant)), (0, 999_999));
+    }
+}
