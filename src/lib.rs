@@ -6,6 +6,7 @@
 
 pub mod db;
 pub mod id;
+pub mod ingest;
 pub mod stage;
 pub mod time;
 pub mod vocab;
