@@ -4,8 +4,10 @@
 //! `ARCHITECTURE.md` is the map. Arrows between the modules only go down:
 //! `cli -> app -> pipeline -> {store, ingest, audit, stage} -> db -> {vocab, id, time}`.
 
+pub mod audit;
 pub mod db;
 pub mod id;
+pub mod ingest;
 pub mod stage;
 pub mod time;
 pub mod vocab;
