@@ -2,12 +2,17 @@
 //! verdict, and learns from the people who correct it.
 //!
 //! `ARCHITECTURE.md` is the map. Arrows between the modules only go down:
-//! `cli -> app -> pipeline -> {store, ingest, audit, stage} -> db -> {vocab, id, time}`.
+//! `cli -> app -> pipeline -> {store, config} -> {db, ingest, audit, stage} -> {vocab, id, time}`.
 
+pub mod app;
 pub mod audit;
+pub mod cli;
+pub mod config;
 pub mod db;
 pub mod id;
 pub mod ingest;
+pub mod pipeline;
 pub mod stage;
+pub mod store;
 pub mod time;
 pub mod vocab;

@@ -132,7 +132,7 @@ pub struct Typicality {
     /// The row's.
     pub d2: f64,
     /// The largest that is not an outlier's.
-    pub cut: f64,
+    pub cut: Option<f64>,
 }
 
 /// What [`classify`] says of a workout with these numbers, and why. `pace` in minutes per mile,

@@ -17,7 +17,6 @@ pub use super::fingerprint::Fingerprint;
 use super::params::Params;
 use crate::id::ModelId;
 use crate::time::Timestamp;
-use crate::vocab::Algorithm;
 
 const MICROS_A_DAY: i64 = 86_400 * 1_000_000;
 
@@ -26,10 +25,8 @@ const MICROS_A_DAY: i64 = 86_400 * 1_000_000;
 pub struct ActiveModel {
     /// Its id.
     pub model_id: ModelId,
-    /// Its algorithm.
-    pub algorithm: Algorithm,
-    /// Its parameters.
-    pub hyperparameters: Params,
+    /// Its parameters; None where another tool stored them in a form of its own.
+    pub hyperparameters: Option<Params>,
     /// When it was trained.
     pub trained_at: Timestamp,
     /// How many valid rows there were ([`Fingerprint::rows`]), also where it used a sample.
@@ -169,10 +166,9 @@ pub fn decide(
         Retrain::Never => return reuse(ReuseReason::NeverRetrain),
         Retrain::Auto => {}
     }
-    let what = if active.algorithm == params.algorithm {
-        active.hyperparameters.differences(params)
-    } else {
-        vec!["algorithm"]
+    let what = match &active.hyperparameters {
+        Some(trained_with) => trained_with.differences(params),
+        None => vec!["set of parameters"],
     };
     if !what.is_empty() {
         return train(TrainReason::ParamsChanged { what });

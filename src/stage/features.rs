@@ -160,7 +160,7 @@ pub fn featurize(workouts: &Frame<Workouts>, activities: &Activities) -> Result<
     let minutes = seconds
         .f64()
         .map_err(polars)?
-        .apply_values(minutes)
+        .apply_values(duration_min)
         .with_name("duration_min".into());
     let columns = vec![
         take("workout_id")?,
@@ -175,8 +175,8 @@ pub fn featurize(workouts: &Frame<Workouts>, activities: &Activities) -> Result<
     })
 }
 
-/// Minutes of `seconds`, to one decimal; see [`featurize`].
-fn minutes(seconds: f64) -> f64 {
+/// Minutes of `seconds`, to one decimal; see [`featurize`] for the rounding.
+pub fn duration_min(seconds: f64) -> f64 {
     (seconds / 60.0 * 10.0).round_ties_even() / 10.0
 }
 
@@ -324,9 +324,9 @@ mod tests {
     #[test]
     fn minutes_round_half_to_even_like_numpy() {
         for (seconds, expected) in [(63.0, 1.0), (69.0, 1.2), (3_263.0, 54.4), (0.0, 0.0)] {
-            assert_eq!(minutes(seconds), expected, "{seconds}");
+            assert_eq!(duration_min(seconds), expected, "{seconds}");
         }
-        assert!(minutes(f64::NAN).is_nan() && minutes(f64::INFINITY).is_infinite());
+        assert!(duration_min(f64::NAN).is_nan() && duration_min(f64::INFINITY).is_infinite());
     }
 
     #[test]

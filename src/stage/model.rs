@@ -45,8 +45,8 @@ pub struct Clustering {
     pub clusters: Vec<Cluster>,
     /// The variance of one feature around its centroid, shared by all clusters; above zero.
     pub sigma2: f64,
-    /// Rows whose squared distance to the nearest centroid is larger are outliers.
-    pub cut: f64,
+    /// Rows whose squared distance to the nearest centroid is larger are outliers; none are without.
+    pub cut: Option<f64>,
 }
 
 /// One cluster.
@@ -97,6 +97,15 @@ pub enum Transform {
 }
 
 impl Measure {
+    /// The column that holds it.
+    pub const fn column(self) -> &'static str {
+        match self {
+            Self::AvgPace => "avg_pace",
+            Self::DistanceMi => "distance_mi",
+            Self::DurationMin => "duration_min",
+        }
+    }
+
     pub(super) fn of(self, row: &Row) -> f64 {
         match self {
             Self::AvgPace => row.pace,
@@ -175,7 +184,7 @@ impl Clustering {
             Transform::Zscore { mean, sd } => mean.is_finite() && sd.is_finite() && sd > 0.0,
         });
         let placed = clusters.iter().flat_map(|c| &c.centroid).all(|x| x.is_finite());
-        let spread = sigma2.is_finite() && *sigma2 > 0.0 && cut.is_finite() && *cut >= 0.0;
+        let spread = sigma2.is_finite() && *sigma2 > 0.0 && cut.is_none_or(|cut| cut.is_finite() && cut >= 0.0);
         (!(scaled && placed && spread)).then(|| "a number that is not finite, or a spread not above 0".to_owned())
     }
 }
@@ -382,7 +391,7 @@ mod tests {
                 },
             ],
             sigma2: 1e-7,
-            cut: 0.5,
+            cut: Some(0.5),
         };
         Model::new(&Params::default(), Some(clustering))
     }

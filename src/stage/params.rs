@@ -39,7 +39,7 @@ pub struct Params {
     pub anchor_weight: f64,
     /// A row whose winner has a posterior below this is `mixed`.
     pub mixed_band: f64,
-    /// At most this share of the training rows lies beyond the typicality cut.
+    /// At most this share of the training rows lies beyond the typicality cut; at 0 there is no cut.
     pub outlier_share: f64,
     /// Which rows a model may speak on.
     pub bounds: Bounds,

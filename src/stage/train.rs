@@ -188,7 +188,8 @@ fn settle(found: Found, points: &[Point], params: &Params) -> Fit {
     let inertia: f64 = d2.iter().sum();
     let numbers = (points.len() * found.features.len()) as f64;
     let sigma2 = ((inertia + found.prior_squares) / (numbers + found.prior_rows)).max(MIN_SIGMA2);
-    let cut = beyond(&mut d2, params.outlier_share).max(CUT_FLOOR_SIGMAS_SQUARED * sigma2);
+    let floor = CUT_FLOOR_SIGMAS_SQUARED * sigma2;
+    let cut = (params.outlier_share > 0.0).then(|| beyond(&mut d2, params.outlier_share).max(floor));
     let clustering = Clustering {
         features: found.features,
         clusters,

@@ -121,12 +121,9 @@ pub(super) fn judge(model: &Model, row: &Row) -> Verdict {
     let nearest = nearest(clustering, &d2);
     let winner = clustering.clusters[nearest.cluster].label;
     let posterior = nearest.posterior.of(winner);
-    let (label, confidence, rule) = if nearest.d2 > clustering.cut {
-        (
-            Label::Outlier,
-            posterior * (clustering.cut / nearest.d2),
-            Rule::BeyondCut,
-        )
+    let beyond = clustering.cut.filter(|cut| nearest.d2 > *cut);
+    let (label, confidence, rule) = if let Some(cut) = beyond {
+        (Label::Outlier, posterior * (cut / nearest.d2), Rule::BeyondCut)
     } else if posterior < model.mixed_band() {
         (Label::Mixed, posterior, Rule::BelowBand)
     } else {

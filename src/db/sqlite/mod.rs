@@ -77,7 +77,7 @@ impl Sqlite {
             let connection = self.lock();
             let failed = |error| errors::in_use(&self.target, statement.name, &error);
             let mut prepared = self.prepare(&connection, statement, params)?;
-            let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+            let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
             let mut rows = prepared.raw_query();
             let mut count = 0;
             while let Some(row) = rows.next().map_err(failed)? {

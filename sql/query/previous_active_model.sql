@@ -1,0 +1,6 @@
+-- The model to roll back to: of the archived ones that were once active, the one activated last.
+SELECT model_id
+FROM ml_model_registry
+WHERE status = 'archived' AND activated_at IS NOT NULL
+ORDER BY activated_at DESC, registry_id DESC
+LIMIT 1

@@ -1,0 +1,196 @@
+//! The composition root: the only place that opens stores and reads the clock, the environment,
+//! entropy and files.
+//!
+//! Why: everything below is handed what it needs, so a test hands it something else.
+//!
+//! Invariants: nothing below this module reads the environment or the time; a read-only command never
+//! creates a store.
+//!
+//! Must not know: how results are printed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use crate::config::Pipeline;
+use crate::db::error::DbError;
+use crate::db::url::DatabaseUrl;
+use crate::db::{ConnectOptions, Db};
+use crate::pipeline::{Ambient, Kind, Progress, RunError};
+use crate::store::Store;
+use crate::time::Timestamp;
+
+/// Environment variable that names a point at which the process aborts: `POINT` or `POINT:N` for the
+/// N-th time it is reached. For crash tests of a real process; unset, it costs one comparison.
+pub const CRASH_AT: &str = "PACELINE_CRASH_AT";
+
+/// What the command line says of the world.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The store.
+    pub database_url: String,
+    /// A fixed instant in the place of the clock.
+    pub now: Option<Timestamp>,
+}
+
+/// What a command may do to the store's schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The store must exist and be migrated.
+    Read,
+    /// As `Read`, but an embedded store is created and migrated on the way.
+    Write,
+    /// Anything that can be reached, migrated or not.
+    Bare,
+}
+
+/// The world as commands see it.
+pub struct App {
+    settings: Settings,
+    progress: Arc<dyn Progress>,
+}
+
+impl App {
+    /// From the command line's settings; progress goes to `progress`.
+    pub fn new(settings: Settings, progress: Arc<dyn Progress>) -> Self {
+        Self { settings, progress }
+    }
+
+    /// The current instant, or the fixed one.
+    pub fn now(&self) -> Timestamp {
+        self.settings.now.unwrap_or_else(system_now)
+    }
+
+    /// Clock, entropy, progress and crash points for a pipeline.
+    ///
+    /// # Errors
+    /// Where [`CRASH_AT`] is set and unreadable: a crash test that does not crash would pass for nothing.
+    pub fn ambient(&self) -> Result<Ambient> {
+        let fixed = self.settings.now;
+        Ok(Ambient {
+            clock: Arc::new(move || fixed.unwrap_or_else(system_now)),
+            entropy: Arc::new(rand::random::<u32>),
+            progress: Arc::clone(&self.progress),
+            at_point: crash_point(std::env::var(CRASH_AT).ok().as_deref())?,
+        })
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// [`RunError`] of kind unreachable or config, with a hint.
+    pub async fn store(&self, access: Access) -> Result<Store> {
+        let db = self.connect(access).await?;
+        let plan = if access == Access::Bare {
+            None
+        } else {
+            Some(db.migration_plan().await.map_err(db_error)?)
+        };
+        let Some(plan) = plan.filter(|plan| !plan.pending.is_empty()) else {
+            return Ok(Store::new(db));
+        };
+        let embedded = db.dialect() == crate::db::statement::Dialect::Sqlite;
+        // An embedded store is one file of ours: there is nobody to ask before bringing it up to date.
+        if embedded && access == Access::Write && plan.foreign_tables.is_empty() {
+            db.migrate(self.now()).await.map_err(db_error)?;
+            return Ok(Store::new(db));
+        }
+        let found = format!(
+            "{} migrations of {} are not applied to {}",
+            plan.pending.len(),
+            plan.pending.len() + plan.applied.len(),
+            db.target()
+        );
+        Err(RunError::new("open store", Kind::Config, found, "run `paceline migrate` on it first").into())
+    }
+
+    async fn connect(&self, access: Access) -> Result<Db> {
+        let url: DatabaseUrl = self.settings.database_url.parse().map_err(db_error)?;
+        if let DatabaseUrl::Sqlite(path) = &url
+            && access == Access::Read
+            && !path.exists()
+        {
+            let found = format!("there is no store at {}", path.display());
+            let hint =
+                "create it with `paceline import FILE` or `paceline migrate`, or name another with --database-url";
+            return Err(RunError::new("open store", Kind::Unreachable, found, hint).into());
+        }
+        Ok(Db::connect(&url, &ConnectOptions::default()).await.map_err(db_error)?)
+    }
+}
+
+fn db_error(error: DbError) -> RunError {
+    RunError::store("open store", error.into())
+}
+
+fn system_now() -> Timestamp {
+    Timestamp::from(chrono::Utc::now())
+}
+
+/// The action at named points: nothing, or the abort that [`CRASH_AT`] asks for.
+fn crash_point(setting: Option<&str>) -> Result<Arc<dyn Fn(&'static str) + Send + Sync>> {
+    let Some(setting) = setting else {
+        return Ok(Arc::new(|_| {}));
+    };
+    let (point, nth) = match setting.split_once(':') {
+        Some((point, nth)) => (point, nth.parse().with_context(|| format!("{CRASH_AT}={setting}"))?),
+        None => (setting, 1u64),
+    };
+    let point = point.to_owned();
+    let reached = std::sync::atomic::AtomicU64::new(0);
+    Ok(Arc::new(move |name| {
+        let count = || reached.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+        if name == point && count() == nth {
+            // Abort, not exit: no destructor runs and no buffer is flushed, as with a power cut.
+            std::process::abort();
+        }
+    }))
+}
+
+/// Reads a file, with what was tried in the error.
+///
+/// # Errors
+/// Where the path cannot be read as text.
+pub fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Reads and checks a pipeline file.
+///
+/// # Errors
+/// [`RunError`] of kind config, with file, line and the nearest valid key.
+pub fn read_pipeline(path: &Path) -> Result<Pipeline> {
+    let text = read_text(path).map_err(|error| {
+        let hint = "name a pipeline file, such as pipelines/nightly.toml";
+        RunError::new("pipeline file", Kind::Config, format!("{error:#}"), hint)
+    })?;
+    let parsed = Pipeline::parse(&text, &path.display().to_string());
+    Ok(parsed.map_err(|error| {
+        let hint = "README.md lists the keys; `paceline validate` checks a file without running it";
+        RunError::new("pipeline file", Kind::Config, error, hint)
+    })?)
+}
+
+/// Opens an export for import; a directory is refused here, where its name is known.
+///
+/// # Errors
+/// [`RunError`] of kind data.
+pub fn open_export(path: &Path) -> Result<(String, std::fs::File)> {
+    let fail = |what: String| {
+        RunError::new(
+            "import",
+            Kind::Data,
+            what,
+            "name a CSV export, such as data/workouts_sample.csv",
+        )
+    };
+    if path.is_dir() {
+        return Err(fail(format!("{} is a directory", path.display())).into());
+    }
+    let file = std::fs::File::open(path).map_err(|e| fail(format!("cannot open {}: {e}", path.display())))?;
+    let name = path
+        .file_name()
+        .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    Ok((name, file))
+}

@@ -1,0 +1,203 @@
+//! `migrate`, `validate`, `completions`: setting up.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, CommandFactory};
+use serde::Serialize;
+
+use crate::app::{Access, App, read_pipeline};
+use crate::db::migrate::MigrationPlan;
+use crate::pipeline::{Kind, RunError};
+
+use super::output::{Output, Rows, json, line, list, one};
+
+/// `paceline migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Goes ahead although the database holds tables that are not Paceline's.
+    #[arg(long)]
+    yes: bool,
+    /// Prints the statements and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// `paceline validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// The pipeline file.
+    #[arg(value_name = "PIPELINE.toml")]
+    pipeline: PathBuf,
+}
+
+/// `paceline completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Serialize)]
+struct MigrateJson {
+    applied: Vec<MigrationJson>,
+    tables: Vec<TableJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct MigrationJson {
+    version: u32,
+    name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TableJson {
+    table: String,
+    columns: usize,
+    created: bool,
+}
+
+/// Creates or upgrades the tables.
+pub async fn migrate(app: &App, args: &MigrateArgs, output: Output) -> Result<()> {
+    let store = app.store(Access::Bare).await?;
+    let failed = |error: crate::db::error::DbError| RunError::store("migrate", error.into());
+    let plan = store.db().migration_plan().await.map_err(failed)?;
+    if args.dry_run {
+        return print_plan(&plan, output);
+    }
+    let pending = !plan.pending.is_empty();
+    if pending && !plan.foreign_tables.is_empty() && !args.yes {
+        confirm(&plan, store.db().target())?;
+    }
+    let report = store.db().migrate(app.now()).await.map_err(failed)?;
+    let applied = report.applied.iter().map(|(version, name)| MigrationJson {
+        version: *version,
+        name: (*name).to_owned(),
+    });
+    let table = |t: &crate::db::migrate::TableReport| TableJson {
+        table: t.name.to_owned(),
+        columns: t.columns,
+        created: t.created,
+    };
+    let value = MigrateJson {
+        applied: applied.collect(),
+        tables: report.tables.iter().map(table).collect(),
+    };
+    one(&value, || page(&value, store.db().target()), output)
+}
+
+fn page(value: &MigrateJson, target: &str) -> String {
+    let mut rows = Rows::new(&["table", "columns", ""]);
+    for t in &value.tables {
+        let state = if t.created { "created" } else { "was there" };
+        rows.push(vec![t.table.clone(), t.columns.to_string(), state.to_owned()]);
+    }
+    let mut page = format!("{target}: {} migrations applied\n", value.applied.len());
+    let _ = writeln!(page, "{}", rows.table());
+    page
+}
+
+fn print_plan(plan: &MigrationPlan, output: Output) -> Result<()> {
+    #[derive(Serialize)]
+    struct Pending<'a> {
+        version: u32,
+        name: &'a str,
+        sql: &'a str,
+    }
+    let pending: Vec<Pending<'_>> = plan
+        .pending
+        .iter()
+        .map(|m| Pending {
+            version: m.version,
+            name: m.name,
+            sql: &m.sql,
+        })
+        .collect();
+    match output {
+        Output::Json => json(&pending, output),
+        Output::Ndjson => list(&pending, &Rows::new(&[]), "", output),
+        Output::Table | Output::Csv if pending.is_empty() => line("Nothing to do: every migration is applied."),
+        Output::Table | Output::Csv => pending
+            .iter()
+            .try_for_each(|m| line(&format!("-- {} {}\n{};\n", m.version, m.name, m.sql.trim()))),
+    }
+}
+
+/// Asks a person on a terminal; refuses without one.
+fn confirm(plan: &MigrationPlan, target: &str) -> Result<()> {
+    let refuse = |what: String| {
+        RunError::new(
+            "migrate",
+            Kind::Config,
+            what,
+            "look at `paceline migrate --dry-run`, then give --yes",
+        )
+    };
+    let shown: Vec<&str> = plan.foreign_tables.iter().take(5).map(String::as_str).collect();
+    let tables = format!(
+        "{} holds {} tables that are not Paceline's ({}, ..)",
+        target,
+        plan.foreign_tables.len(),
+        shown.join(", ")
+    );
+    if !std::io::stdin().is_terminal() {
+        return Err(refuse(tables).into());
+    }
+    let mut stderr = std::io::stderr().lock();
+    write!(
+        stderr,
+        "{tables}.\nThey will not be touched. Create Paceline's tables beside them? [y/N] "
+    )?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if answer.trim().eq_ignore_ascii_case("y") {
+        return Ok(());
+    }
+    Err(refuse("not confirmed; nothing was changed".to_owned()).into())
+}
+
+#[derive(Debug, Serialize)]
+struct ValidateJson {
+    pipeline: String,
+    valid: bool,
+    algorithm: String,
+    seed: u64,
+    chunk_rows: usize,
+    max_churn: f64,
+}
+
+/// Checks a pipeline file.
+pub fn validate(args: &ValidateArgs, output: Output) -> Result<()> {
+    let pipeline = read_pipeline(&args.pipeline)?;
+    let value = ValidateJson {
+        pipeline: pipeline.name,
+        valid: true,
+        algorithm: pipeline.params.algorithm.to_string(),
+        seed: pipeline.seed,
+        chunk_rows: pipeline.chunk_rows,
+        max_churn: pipeline.max_churn,
+    };
+    one(
+        &value,
+        || {
+            format!(
+                "{} is valid: pipeline '{}', {}",
+                args.pipeline.display(),
+                value.pipeline,
+                value.algorithm
+            )
+        },
+        output,
+    )
+}
+
+/// Prints a completion script.
+pub fn completions(args: &CompletionsArgs) -> Result<()> {
+    let mut command = super::Cli::command();
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "paceline", &mut script);
+    line(String::from_utf8(script)?.trim_end())
+}

@@ -1,0 +1,88 @@
+//! Exit codes: what a supervisor needs to tell apart.
+//!
+//! Why: "try again later", "call somebody" and "you gave it the wrong file" are three different
+//! nights.
+//!
+//! Invariants: the codes are those of DESIGN section 9 and never change meaning.
+//!
+//! Must not know: what the commands do.
+
+use std::fmt;
+use std::io;
+
+use crate::pipeline::{Kind, RunError, store_kind};
+use crate::store::StoreError;
+
+/// Failed.
+pub const FAILED: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
+/// Stopped by a gate.
+pub const GATE: u8 = 4;
+/// The store cannot be reached.
+pub const UNREACHABLE: u8 = 69;
+/// Bad configuration: login, privileges, schema, pipeline file.
+pub const CONFIG: u8 = 78;
+
+/// A command line that clap accepts and that means nothing.
+#[derive(Debug)]
+struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error with exit code [`USAGE`].
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
+    Usage(message.into()).into()
+}
+
+/// For commands that need an active model where there is none.
+pub fn no_active_model() -> anyhow::Error {
+    let hint = "`paceline run PIPELINE.toml` trains one, `paceline model activate ID` takes one from the registry";
+    RunError::new("look up", Kind::Data, "no model is active", hint).into()
+}
+
+/// True where the reader of our output has gone away, which is no failure (`paceline .. | head`).
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The exit code of an error.
+pub fn code(error: &anyhow::Error) -> u8 {
+    if error.is::<Usage>() {
+        return USAGE;
+    }
+    let kind = error
+        .downcast_ref::<RunError>()
+        .map(|e| e.kind)
+        .or_else(|| error.downcast_ref::<StoreError>().map(store_kind));
+    match kind {
+        Some(Kind::Gate) => GATE,
+        Some(Kind::Unreachable) => UNREACHABLE,
+        Some(Kind::Config) => CONFIG,
+        Some(Kind::Transient | Kind::Data | Kind::Bug) => FAILED,
+        None => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_code() {
+        let run = |kind| RunError::new("stage", kind, "what", "").into();
+        assert_eq!(code(&run(Kind::Gate)), 4);
+        assert_eq!(code(&run(Kind::Unreachable)), 69);
+        assert_eq!(code(&run(Kind::Config)), 78);
+        assert_eq!(code(&run(Kind::Data)), 1);
+        assert_eq!(code(&usage("no")), 2);
+        assert_eq!(code(&StoreError::NoSuchModel("m".to_owned()).into()), 1);
+    }
+}

@@ -1,0 +1,86 @@
+//! `import`: CSV exports into `workout_summary`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::app::{Access, App, open_export};
+use crate::pipeline::Ambient;
+use crate::pipeline::import::{ImportOptions, ImportReport, import as import_file};
+use crate::store::Store;
+
+use super::output::{Output, count, json, line};
+
+/// `paceline import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// CSV exports: MapMyRun (miles or kilometres), or workout_summary columns.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Records labels that stand in a file (column `label`) as csv_import classifications, where a
+    /// workout has none yet.
+    #[arg(long)]
+    record_labels: bool,
+}
+
+/// Imports the files in order.
+pub async fn import(app: &App, args: &ImportArgs, output: Output) -> Result<()> {
+    let store = app.store(Access::Write).await?;
+    let ambient = app.ambient()?;
+    let options = ImportOptions {
+        record_labels: args.record_labels,
+    };
+    let reports = import_all(&store, &args.files, options, &ambient).await?;
+    match output {
+        Output::Table => reports.iter().try_for_each(|report| line(&sentence(report))),
+        Output::Ndjson => reports.iter().try_for_each(|report| json(report, output)),
+        Output::Json | Output::Csv if reports.len() == 1 => json(&reports[0], output),
+        Output::Json | Output::Csv => json(&reports, output),
+    }
+}
+
+/// Opens every file before the first one is imported, so that a misspelt name changes nothing.
+pub async fn import_all(
+    store: &Store,
+    files: &[PathBuf],
+    options: ImportOptions,
+    ambient: &Ambient,
+) -> Result<Vec<ImportReport>> {
+    let opened = files.iter().map(|path| open_export(path)).collect::<Result<Vec<_>>>()?;
+    let mut reports = Vec::with_capacity(opened.len());
+    for (name, file) in opened {
+        reports.push(import_file(store, &name, file, options, ambient).await?);
+    }
+    Ok(reports)
+}
+
+/// One import in a sentence or two.
+pub fn sentence(report: &ImportReport) -> String {
+    let mut text = format!(
+        "Imported {} ({}): {} rows read = {} new + {} changed + {} unchanged + {} quarantined.",
+        report.file,
+        report.format,
+        count(report.read),
+        count(report.new),
+        count(report.changed),
+        count(report.unchanged),
+        count(report.quarantined),
+    );
+    if report.quarantined > 0 {
+        text.push_str("\n  Refused rows are kept with their reasons: `paceline quarantine list`.");
+    }
+    if report.unreadable_cells > 0 {
+        let cells = count(report.unreadable_cells);
+        text.push_str(&format!(
+            "\n  {cells} cells hold no number where one belongs; they are stored as NULL."
+        ));
+    }
+    if report.labels_recorded + report.labels_left > 0 {
+        let (recorded, left) = (count(report.labels_recorded), count(report.labels_left));
+        text.push_str(&format!(
+            "\n  {recorded} labels of the file recorded, {left} left out (classified already, or no label of ours)."
+        ));
+    }
+    text
+}

@@ -1,0 +1,178 @@
+//! The command line: definitions, dispatch, and what is printed.
+//!
+//! Why: one file per command group holds its flags beside its output, so a page of help and the code
+//! that honours it are read together.
+//!
+//! Invariants: data on standard output, everything else on standard error; exit codes are those of
+//! [`exit`].
+//!
+//! Must not know: SQL, and how verdicts are made.
+
+mod admin;
+mod doctor;
+pub mod exit;
+mod explain;
+mod import;
+mod model;
+mod model_compare;
+mod output;
+mod progress;
+mod quarantine;
+mod read;
+mod run;
+mod run_report;
+mod runs;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::app::{App, Settings};
+use crate::store::workouts::Window;
+use crate::time::{Timestamp, WorkoutDate};
+
+use output::Output;
+
+/// Classifies years of workouts nightly, keeps the audit trail, and obeys the people who correct it.
+#[derive(Debug, Parser)]
+#[command(name = "paceline", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// The store: sqlite://FILE or mysql://USER:PASSWORD@HOST:3306/DATABASE.
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "sqlite://paceline.db"
+    )]
+    database_url: String,
+    /// How results are printed; logs and progress go to standard error in any case.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    /// A fixed instant (UTC) in the place of the clock, for repeatable runs.
+    #[arg(long, global = true, value_name = "TIME")]
+    now: Option<Timestamp>,
+    /// Logs more: once for steps, twice for statements.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Creates or upgrades the tables of a store.
+    Migrate(admin::MigrateArgs),
+    /// Imports CSV exports into workout_summary.
+    Import(import::ImportArgs),
+    /// Runs a pipeline: load, train or reuse, classify, diff, write.
+    Run(run::RunArgs),
+    /// Shows what a run would write, and writes nothing.
+    Plan(run::PlanArgs),
+    /// Lists the current classifications.
+    Classifications(read::ClassificationsArgs),
+    /// Shows every verdict there ever was on a workout.
+    History(read::HistoryArgs),
+    /// Shows why a workout is classified as it is.
+    Explain(explain::ExplainArgs),
+    /// Model versions and their lifecycle.
+    Model(model::ModelArgs),
+    /// The ledger of runs.
+    Runs(runs::RunsArgs),
+    /// Input rows that were refused, kept whole with the reason.
+    Quarantine(quarantine::QuarantineArgs),
+    /// Checks a pipeline file without running it.
+    Validate(admin::ValidateArgs),
+    /// Probes the store and says what to do about each finding.
+    Doctor,
+    /// Prints a completion script for a shell.
+    Completions(admin::CompletionsArgs),
+}
+
+/// A half-open range of workout dates.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+struct WindowArgs {
+    /// First workout date, inclusive.
+    #[arg(long, value_name = "DATE")]
+    from: Option<WorkoutDate>,
+    /// End of the workout dates, exclusive.
+    #[arg(long, value_name = "DATE")]
+    to: Option<WorkoutDate>,
+}
+
+impl WindowArgs {
+    /// None where neither end is given.
+    ///
+    /// # Errors
+    /// Where the window ends before it begins.
+    fn window(self) -> Result<Option<Window>> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from >= to
+        {
+            return Err(exit::usage(format!(
+                "--from {from} is not before --to {to}; --to is exclusive"
+            )));
+        }
+        let window = Window {
+            from: self.from,
+            to: self.to,
+        };
+        Ok((!window.is_everything()).then_some(window))
+    }
+}
+
+/// Runs the command that was given.
+///
+/// # Errors
+/// Whatever failed; [`exit::code`] has its exit code.
+pub async fn main(cli: Cli) -> Result<()> {
+    init_logging(cli.verbose);
+    let output = cli.output;
+    let settings = Settings {
+        database_url: cli.database_url,
+        now: cli.now,
+    };
+    let app = App::new(settings, Arc::new(progress::Bars::default()));
+    match cli.command {
+        Command::Migrate(args) => admin::migrate(&app, &args, output).await,
+        Command::Import(args) => import::import(&app, &args, output).await,
+        Command::Run(args) => run::run(&app, &args, output).await,
+        Command::Plan(args) => run::plan(&app, &args, output).await,
+        Command::Classifications(args) => read::classifications(&app, &args, output).await,
+        Command::History(args) => read::history(&app, &args, output).await,
+        Command::Explain(args) => explain::explain(&app, &args, output).await,
+        Command::Model(args) => model::model(&app, args, output).await,
+        Command::Runs(args) => runs::runs(&app, &args, output).await,
+        Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
+        Command::Validate(args) => admin::validate(&args, output),
+        Command::Doctor => doctor::doctor(&app, output).await,
+        Command::Completions(args) => admin::completions(&args),
+    }
+}
+
+/// Logs to standard error; `RUST_LOG` wins over `--verbose`.
+fn init_logging(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let level = match verbose {
+        0 => "paceline=warn",
+        1 => "paceline=info",
+        _ => "paceline=debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,260 @@
+//! `model`: versions and their lifecycle.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::app::{Access, App};
+use crate::pipeline::choose::load_model;
+use crate::pipeline::report::{ClusterSummary, cluster_summaries};
+use crate::pipeline::{Kind, RunError};
+use crate::store::Store;
+use crate::store::models::ModelRow;
+use crate::vocab::ModelStatus;
+
+use super::model_compare::{CompareArgs, compare};
+use super::output::{Output, Rows, list, number, one, text};
+use super::read::named_model;
+
+/// `paceline model`.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    #[command(subcommand)]
+    command: ModelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// Lists every model version, oldest first.
+    List,
+    /// Shows one model whole.
+    Show {
+        /// A model id, or `active`.
+        model: String,
+    },
+    /// Puts an archived model in production.
+    Activate {
+        /// The model.
+        model_id: String,
+    },
+    /// Puts the model in production that was active before the present one.
+    Rollback,
+    /// Withdraws the active model from production; none is active then.
+    Deprecate(RetireArgs),
+    /// Marks a model as bad, so that it can never be activated again.
+    Fail(RetireArgs),
+    /// Compares two models: metrics, and what each would say of every workout.
+    Compare(CompareArgs),
+    /// Shows a model's ancestors, youngest first.
+    Lineage {
+        /// A model id, or `active`.
+        #[arg(default_value = "active")]
+        model: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RetireArgs {
+    /// The model.
+    model_id: String,
+    /// Why; kept with the model.
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ActivationJson {
+    activated: String,
+    was_active: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RetirementJson {
+    model_id: String,
+    status: String,
+    reason: String,
+}
+
+/// Runs a `model` command.
+pub async fn model(app: &App, args: ModelArgs, output: Output) -> Result<()> {
+    // Reading and lifecycle alike need a store that exists; none of them creates one.
+    let store = app.store(Access::Read).await?;
+    match args.command {
+        ModelCommand::List => {
+            let models = store.models().await?;
+            list(
+                &models,
+                &rows_of(&models),
+                "No model yet. `paceline run PIPELINE.toml` trains one.",
+                output,
+            )
+        }
+        ModelCommand::Show { model } => show(&store, &model, output).await,
+        ModelCommand::Activate { model_id } => {
+            let seen = store.active_model().await?.map(|row| row.model_id);
+            activate(app, &store, &model_id, seen, output).await
+        }
+        ModelCommand::Rollback => rollback(app, &store, output).await,
+        ModelCommand::Deprecate(retire) => self::retire(app, &store, retire, ModelStatus::Deprecated, output).await,
+        ModelCommand::Fail(retire) => self::retire(app, &store, retire, ModelStatus::Failed, output).await,
+        ModelCommand::Compare(args) => compare(&store, &args, output).await,
+        ModelCommand::Lineage { model } => lineage(&store, &model, output).await,
+    }
+}
+
+fn rows_of(models: &[ModelRow]) -> Rows {
+    let mut rows = Rows::new(&[
+        "model_id",
+        "version",
+        "status",
+        "algorithm",
+        "trained_at",
+        "workouts",
+        "silhouette",
+        "parent",
+    ]);
+    for m in models {
+        rows.push(vec![
+            m.model_id.clone(),
+            m.model_version.clone(),
+            m.status.clone(),
+            text(m.algorithm_type.as_deref()),
+            text(m.trained_at.as_deref()),
+            text(m.training_workouts_count.map(|n| n.to_string()).as_deref()),
+            number(m.silhouette_score, 4),
+            text(m.parent_model_id.as_deref()),
+        ]);
+    }
+    rows
+}
+
+async fn show(store: &Store, name: &str, output: Output) -> Result<()> {
+    let row = named_model(store, name).await?;
+    // The page shows centroids in the units of the workouts where the artifact can be read; a damaged
+    // artifact must not hide the row that says which model is damaged.
+    let (clusters, problem) = match load_model(store, &row.model_id).await {
+        Ok(model) => (cluster_summaries(&model), None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+    one(&row, || page(&row, &clusters, problem.as_deref()), output)
+}
+
+fn page(row: &ModelRow, clusters: &[ClusterSummary], problem: Option<&str>) -> String {
+    let mut page = Rows::new(&["field", "value"]);
+    let mut field = |name: &str, value: String| page.push(vec![name.to_owned(), value]);
+    let json = |raw: &Option<Box<serde_json::value::RawValue>>| text(raw.as_ref().map(|json| json.get()));
+    field("model_id", row.model_id.clone());
+    field("version", row.model_version.clone());
+    field("status", row.status.clone());
+    field("algorithm", text(row.algorithm_type.as_deref()));
+    for cluster in clusters {
+        let centre: Vec<String> = cluster
+            .centroid
+            .iter()
+            .map(|(name, x)| format!("{name} {x:.4}"))
+            .collect();
+        field(&format!("cluster {}", cluster.label), centre.join(", "));
+    }
+    field("trained_at", text(row.trained_at.as_deref()));
+    field("activated_at", text(row.activated_at.as_deref()));
+    field("archived_at", text(row.archived_at.as_deref()));
+    field(
+        "training workouts",
+        text(row.training_workouts_count.map(|n| n.to_string()).as_deref()),
+    );
+    let (first, last) = (
+        text(row.training_date_start.as_deref()),
+        text(row.training_date_end.as_deref()),
+    );
+    field("training dates", format!("{first} to {last}"));
+    field("inertia", number(row.inertia, 6));
+    field("silhouette", number(row.silhouette_score, 6));
+    field("cluster distribution", json(&row.cluster_distribution));
+    field("confidence", json(&row.confidence_stats));
+    field("labels", json(&row.activity_type_stats));
+    field("hyperparameters", json(&row.hyperparameters));
+    field("parent", text(row.parent_model_id.as_deref()));
+    field("artifact SHA-256", text(row.artifact_sha256.as_deref()));
+    field("training data SHA-256", text(row.training_data_sha256.as_deref()));
+    field("notes", text(row.training_notes.as_deref()));
+    field("remarks", text(row.performance_notes.as_deref()));
+    if let Some(problem) = problem {
+        field("PROBLEM", problem.to_owned());
+    }
+    page.table()
+}
+
+async fn activate(app: &App, store: &Store, model_id: &str, seen: Option<String>, output: Output) -> Result<()> {
+    store.model(model_id).await?;
+    // A model whose artifact cannot be read would stop the next night; refuse it now.
+    load_model(store, model_id).await?;
+    store
+        .activate_model(model_id, seen.as_deref(), app.now())
+        .await
+        .map_err(|error| RunError::store("activate", error))?;
+    let value = ActivationJson {
+        activated: model_id.to_owned(),
+        was_active: seen,
+    };
+    one(
+        &value,
+        || {
+            let was = value.was_active.as_deref().unwrap_or("none");
+            format!(
+                "{model_id} is active now (before: {was}).\n  reclassify with it: paceline run PIPELINE.toml --retrain never"
+            )
+        },
+        output,
+    )
+}
+
+async fn rollback(app: &App, store: &Store, output: Output) -> Result<()> {
+    let seen = store.active_model().await?.map(|row| row.model_id);
+    let Some(previous) = store.previous_active_model().await? else {
+        let hint = "`paceline model list` shows every version; `paceline model activate ID` takes any archived one";
+        return Err(RunError::new("rollback", Kind::Data, "no archived model was ever active", hint).into());
+    };
+    activate(app, store, &previous, seen, output).await
+}
+
+async fn retire(app: &App, store: &Store, args: RetireArgs, to: ModelStatus, output: Output) -> Result<()> {
+    store
+        .retire_model(&args.model_id, to, &args.reason, app.now())
+        .await
+        .map_err(|error| RunError::store("retire", error))?;
+    let value = RetirementJson {
+        model_id: args.model_id,
+        status: to.to_string(),
+        reason: args.reason,
+    };
+    one(
+        &value,
+        || format!("{} is {} now: {}", value.model_id, value.status, value.reason),
+        output,
+    )
+}
+
+async fn lineage(store: &Store, name: &str, output: Output) -> Result<()> {
+    let all = store.models().await?;
+    let mut row = named_model(store, name).await?;
+    let mut seen = HashSet::new();
+    let mut line = Vec::new();
+    loop {
+        let parent = row.parent_model_id.clone();
+        // Older tools could write a model as its own ancestor; a circle ends where it closes.
+        let fresh = seen.insert(row.model_id.clone());
+        if fresh {
+            line.push(row);
+        }
+        match parent
+            .and_then(|id| all.iter().find(|m| m.model_id == id).cloned())
+            .filter(|_| fresh)
+        {
+            Some(next) => row = next,
+            None => break,
+        }
+    }
+    list(&line, &rows_of(&line), "", output)
+}

@@ -1,0 +1,137 @@
+//! A run's report as a page that a newcomer understands.
+
+use std::fmt::Write as _;
+
+use crate::pipeline::report::{MatrixCell, ModelSummary, RunReport};
+
+use super::import::sentence;
+use super::output::count;
+
+/// The report as text.
+pub fn report_text(report: &RunReport) -> String {
+    let mut text = String::new();
+    for import in &report.imports {
+        let _ = writeln!(text, "{}\n", sentence(import));
+    }
+    model_part(&mut text, report);
+    rows_part(&mut text, report);
+    changes_part(&mut text, report);
+    ending(&mut text, report);
+    text
+}
+
+fn model_part(text: &mut String, report: &RunReport) {
+    let model = &report.model;
+    let action = match report.model.action {
+        "trained" => "trained a new model",
+        "reused" => "kept the active model",
+        _ => "classified without a model",
+    };
+    let _ = writeln!(text, "Decision  {action}: {}", report.decision);
+    let Some(version) = &model.model_version else {
+        let _ = writeln!(text, "Model     none");
+        return;
+    };
+    let id = model.model_id.as_deref().unwrap_or_default();
+    let state = if model.active { "active" } else { "not active" };
+    let _ = writeln!(
+        text,
+        "Model     {id}  version {version}  {}  {}, {state}",
+        model.algorithm, model.action
+    );
+    for cluster in &model.clusters {
+        let centre: Vec<String> = cluster
+            .centroid
+            .iter()
+            .map(|(name, x)| format!("{name} {x:.2}"))
+            .collect();
+        let _ = writeln!(text, "          {:<9} around {}", cluster.label, centre.join(", "));
+    }
+    training_line(text, model);
+}
+
+fn training_line(text: &mut String, model: &ModelSummary) {
+    if let Some(rows) = model.training_rows {
+        let _ = writeln!(text, "          trained on {} workouts", count(rows));
+    }
+}
+
+fn rows_part(text: &mut String, report: &RunReport) {
+    let rows = &report.rows;
+    let _ = writeln!(
+        text,
+        "\nRead      {} workouts = {} classified + {} skipped + {} quarantined",
+        count(rows.read),
+        count(rows.classified),
+        count(rows.skipped),
+        count(rows.quarantined)
+    );
+    for (label, n) in &report.labels {
+        let share = 100.0 * *n as f64 / rows.classified.max(1) as f64;
+        let _ = writeln!(text, "          {label:<9} {:>9}  {share:>5.1} %", count(*n));
+    }
+    if rows.fallback > 0 {
+        let _ = writeln!(
+            text,
+            "          {} of them by the era rule: their pace, distance or duration is missing or impossible",
+            count(rows.fallback)
+        );
+    }
+    if !report.skipped.is_empty() {
+        let names: Vec<String> = report.skipped.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let _ = writeln!(text, "          other sports skipped: {}", names.join(", "));
+    }
+}
+
+fn changes_part(text: &mut String, report: &RunReport) {
+    let c = &report.changes;
+    let _ = writeln!(
+        text,
+        "\nChanges   {} new, {} changed, {} refreshed, {} protected, {} unchanged",
+        count(c.new),
+        count(c.changed),
+        count(c.refreshed),
+        count(c.protected),
+        count(c.unchanged)
+    );
+    for cell in report.matrix.iter().filter(|cell| cell.from.is_some()) {
+        let _ = writeln!(text, "          {}", transition(cell));
+    }
+    if report.stopped_by_churn {
+        let _ = writeln!(
+            text,
+            "          churn {:.1} % is above the gate: a run would stop",
+            report.churn * 100.0
+        );
+    }
+}
+
+fn transition(cell: &MatrixCell) -> String {
+    format!(
+        "{} -> {}  {}",
+        cell.from.as_deref().unwrap_or("-"),
+        cell.to,
+        count(cell.count)
+    )
+}
+
+fn ending(text: &mut String, report: &RunReport) {
+    let written = count(report.rows_written);
+    match report.run_id.as_deref() {
+        None => {
+            let _ = writeln!(
+                text,
+                "\nPlan      {written} rows would be written in {} transactions",
+                report.chunks
+            );
+        }
+        Some(run_id) if report.status == "candidate" => {
+            let id = report.model.model_id.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "\nRun {run_id}: model registered, nothing classified");
+            let _ = writeln!(text, "  put it in production: paceline model activate {id}");
+        }
+        Some(run_id) => {
+            let _ = writeln!(text, "\nRun {run_id} {}: {written} rows written", report.status);
+        }
+    }
+}

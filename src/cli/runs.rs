@@ -1,0 +1,158 @@
+//! `runs`: the ledger.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::app::{Access, App};
+use crate::pipeline::{Kind, RunError};
+use crate::store::runs::{LedgerChunk, LedgerRun};
+
+use super::output::{Output, Rows, count, list, one, text};
+
+/// `paceline runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    #[command(subcommand)]
+    command: RunsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// Lists the latest runs, newest first.
+    List {
+        /// At most this many.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Shows one run with its transactions.
+    Show {
+        /// The run.
+        run_id: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct RunJson {
+    #[serde(flatten)]
+    run: LedgerRun,
+    chunks: Vec<LedgerChunk>,
+}
+
+/// Lists runs, or shows one.
+pub async fn runs(app: &App, args: &RunsArgs, output: Output) -> Result<()> {
+    let store = app.store(Access::Read).await?;
+    match &args.command {
+        RunsCommand::List { limit } => {
+            let runs = store.runs(*limit).await?;
+            list(
+                &runs,
+                &rows_of(&runs),
+                "No run yet. `paceline run PIPELINE.toml` makes one.",
+                output,
+            )
+        }
+        RunsCommand::Show { run_id } => {
+            let Some(run) = store.run(run_id).await? else {
+                let found = format!("there is no run '{run_id}'");
+                return Err(RunError::new(
+                    "look up",
+                    Kind::Data,
+                    found,
+                    "`paceline runs list` shows those there are",
+                )
+                .into());
+            };
+            let chunks = store.chunks(run_id).await?;
+            let value = RunJson { run, chunks };
+            one(&value, || page(&value), output)
+        }
+    }
+}
+
+fn rows_of(runs: &[LedgerRun]) -> Rows {
+    let mut rows = Rows::new(&[
+        "run_id",
+        "pipeline",
+        "trigger",
+        "status",
+        "started_at",
+        "read",
+        "new",
+        "changed",
+        "written",
+    ]);
+    for run in runs {
+        rows.push(vec![
+            run.run_id.clone(),
+            run.pipeline.clone(),
+            run.trigger.clone(),
+            run.status.clone(),
+            run.started_at.clone(),
+            run.rows.read.to_string(),
+            run.changes.new.to_string(),
+            run.changes.changed.to_string(),
+            run.rows_written.to_string(),
+        ]);
+    }
+    rows
+}
+
+fn page(value: &RunJson) -> String {
+    let run = &value.run;
+    let mut page = Rows::new(&["field", "value"]);
+    let mut field = |name: &str, value: String| page.push(vec![name.to_owned(), value]);
+    field("run_id", run.run_id.clone());
+    field("pipeline", run.pipeline.clone());
+    field("trigger", run.trigger.clone());
+    field("status", run.status.clone());
+    field("started_at", run.started_at.clone());
+    field("finished_at", text(run.finished_at.as_deref()));
+    field(
+        "window",
+        format!(
+            "[{}, {})",
+            text(run.window_from.as_deref()),
+            text(run.window_to.as_deref())
+        ),
+    );
+    field(
+        "model",
+        format!(
+            "{} {}",
+            text(run.model_id.as_deref()),
+            text(run.model_version.as_deref())
+        ),
+    );
+    field(
+        "decision",
+        run.decision
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |json| json.get().to_owned()),
+    );
+    let rows = run.rows;
+    field(
+        "rows",
+        format!(
+            "{} read = {} classified ({} by the era rule) + {} skipped + {} quarantined",
+            rows.read, rows.classified, rows.fallback, rows.skipped, rows.quarantined
+        ),
+    );
+    let c = run.changes;
+    field(
+        "changes",
+        format!(
+            "{} new, {} changed, {} refreshed, {} protected, {} unchanged",
+            c.new, c.changed, c.refreshed, c.protected, c.unchanged
+        ),
+    );
+    field(
+        "rows written",
+        format!("{} in {} transactions", count(run.rows_written), value.chunks.len()),
+    );
+    if let Some(failure) = &run.failure {
+        field("failed in", format!("{} ({})", failure.stage, failure.kind));
+        field("error", failure.message.clone());
+    }
+    page.table()
+}

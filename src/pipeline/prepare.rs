@@ -1,0 +1,195 @@
+//! Everything a run does before it writes: load, decide, train or reuse, classify, diff.
+//!
+//! Why: `plan` and `run` must agree to the row, so both stand on this one function; what differs is
+//! only whether the result is written.
+//!
+//! Invariants: nothing is written here; the chain's head is read before the state, so that a write
+//! based on this state collides with any write that came between.
+//!
+//! Must not know: how results are shown.
+
+use std::collections::BTreeMap;
+
+use crate::audit::chain::Link;
+use crate::config::Pipeline;
+use crate::stage::classify::classify;
+use crate::stage::decide::Retrain;
+use crate::stage::diff::{ChangeSet, diff};
+use crate::stage::features::{Featurized, featurize};
+use crate::stage::frame::{Classifications, Features, Frame, FrameError, Predictions};
+use crate::stage::model::Model;
+use crate::store::Store;
+use crate::store::quarantine::Quarantined;
+use crate::store::runs::RowCounts;
+use crate::store::workouts::Window;
+use crate::vocab::Algorithm;
+
+use super::choose::{Choice, Chooser, Chosen};
+use super::{Ambient, Kind, RunError};
+
+/// What the caller may say beside the pipeline file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Options {
+    /// Narrows or replaces the pipeline's window.
+    pub window: Option<Window>,
+    /// Replaces the pipeline's retrain mode.
+    pub retrain: Option<Retrain>,
+    /// Replaces the pipeline's algorithm.
+    pub algorithm: Option<Algorithm>,
+    /// Replaces the pipeline's seed.
+    pub seed: Option<u64>,
+    /// Kept with a freshly trained model.
+    pub notes: Option<String>,
+    /// Keeps a freshly trained model out of production; nothing is classified with it.
+    pub no_activate: bool,
+    /// Writes even where the churn is above the gate.
+    pub accept_churn: bool,
+}
+
+/// A run, ready to be written.
+pub struct Prepared {
+    /// The chain's head when the state was read.
+    pub head: Link,
+    /// The model that was active then.
+    pub seen_active: Option<String>,
+    /// Why a model was trained or reused, as a sentence.
+    pub decision: String,
+    /// The model that classifies.
+    pub chosen: Chosen,
+    /// Its artifact.
+    pub model: Model,
+    /// The window that was read.
+    pub window: Window,
+    /// The rows that were classified.
+    pub features: Frame<Features>,
+    /// Their verdicts, row by row.
+    pub predictions: Frame<Predictions>,
+    /// The stored state of the window.
+    pub current: Frame<Classifications>,
+    /// What has to be written.
+    pub changes: ChangeSet,
+    /// Row counts.
+    pub rows: RowCounts,
+    /// Skipped rows by activity.
+    pub skipped: BTreeMap<String, u64>,
+    /// Rows of the table that no stage can take.
+    pub refused: Vec<Quarantined>,
+}
+
+impl Prepared {
+    /// Id and version of the model whose verdicts these are.
+    pub fn model_ref(&self) -> Option<(&str, &str)> {
+        self.chosen.model_ref()
+    }
+}
+
+fn frame_error(stage: &'static str) -> impl Fn(FrameError) -> RunError {
+    move |error| {
+        RunError::new(
+            stage,
+            Kind::Bug,
+            error,
+            "this is a bug in Paceline; please report it with this message",
+        )
+    }
+}
+
+/// Runs every stage up to the diff and writes nothing.
+///
+/// # Errors
+/// [`RunError`] of the stage that failed.
+pub async fn prepare(
+    store: &Store,
+    pipeline: &Pipeline,
+    options: &Options,
+    ambient: &Ambient,
+) -> Result<Prepared, RunError> {
+    let window = options.window.unwrap_or(Window {
+        from: pipeline.from,
+        to: pipeline.to,
+    });
+    let head = store.chain_head().await.map_err(|e| RunError::store("load", e))?;
+    let chooser = Chooser::new(store, pipeline, options, ambient).await?;
+    ambient.progress.begin("loading", None);
+    let loaded = store.load_workouts(window, |rows| ambient.progress.at(rows)).await;
+    let loaded = loaded.map_err(|e| RunError::store("load", e))?;
+    let current = store
+        .load_classifications(window)
+        .await
+        .map_err(|e| RunError::store("load", e))?;
+    ambient.progress.end();
+    ambient.reached("after_load");
+    let read = (loaded.frame.height() + loaded.refused.len()) as u64;
+    let Featurized { features, skipped } =
+        featurize(&loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
+    drop(loaded.frame);
+    ambient.reached("after_featurize");
+
+    let seen_active = chooser.active_id();
+    let training = training_features(store, pipeline, window, ambient).await?;
+    let Choice {
+        chosen,
+        model,
+        decision,
+    } = chooser.choose(training.as_ref().unwrap_or(&features)).await?;
+    ambient.reached("after_train");
+
+    ambient.progress.begin("classifying", Some(features.height() as u64));
+    let predictions = classify(&features, &model).map_err(frame_error("classify"))?;
+    ambient.progress.end();
+    ambient.reached("after_classify");
+    let rows = RowCounts {
+        read,
+        classified: predictions.height() as u64,
+        fallback: predictions
+            .text("method")
+            .iter()
+            .flatten()
+            .filter(|m| *m == "era_fallback")
+            .count() as u64,
+        skipped: skipped.values().sum(),
+        quarantined: loaded.refused.len() as u64,
+    };
+    let model_id = chosen.model_ref().map(|(id, _)| id);
+    let changes = diff(&current, &predictions, model_id);
+    ambient.reached("after_diff");
+    Ok(Prepared {
+        head,
+        seen_active,
+        decision,
+        chosen,
+        model,
+        window,
+        features,
+        predictions,
+        current,
+        changes,
+        rows,
+        skipped,
+        refused: loaded.refused,
+    })
+}
+
+/// What to learn from, where that is not what is classified: a window given on the command line
+/// narrows what is classified, never what a model learns from, or a backfill of one month would train
+/// a model of that month.
+async fn training_features(
+    store: &Store,
+    pipeline: &Pipeline,
+    window: Window,
+    ambient: &Ambient,
+) -> Result<Option<Frame<Features>>, RunError> {
+    let source = Window {
+        from: pipeline.from,
+        to: pipeline.to,
+    };
+    if window == source {
+        return Ok(None);
+    }
+    ambient.progress.begin("loading", None);
+    let loaded = store.load_workouts(source, |rows| ambient.progress.at(rows)).await;
+    ambient.progress.end();
+    let loaded = loaded.map_err(|e| RunError::store("load", e))?;
+    let featurized = featurize(&loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
+    Ok(Some(featurized.features))
+}

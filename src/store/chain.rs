@@ -1,0 +1,75 @@
+//! The audit chain's head: what a writer must have seen to be allowed to write.
+//!
+//! Why: each write of verdicts extends the chain by one segment whose number follows the head that
+//! was read *before* the state was. A second writer that read the same head collides on the
+//! segment's key and rolls back, without a lock held while stages compute.
+//!
+//! Invariants: segment numbers have no gaps; each segment's `prev_head` is its predecessor's `head`.
+//!
+//! Must not know: what the rows mean.
+
+use crate::audit::chain::{Link, Segment};
+use crate::db::error::DbError;
+use crate::db::statement::{Batch, Insert, Statement};
+use crate::db::value::Params;
+use crate::id::RunId;
+use crate::sql;
+use crate::time::Timestamp;
+
+use super::{Store, StoreError};
+
+static HEAD: Statement = sql!("query/chain_head");
+
+pub(super) static INSERT_SEGMENT: Insert = Insert {
+    table: "audit_segments",
+    columns: &[
+        "segment_id",
+        "run_id",
+        "row_count",
+        "merkle_root",
+        "prev_head",
+        "head",
+        "encoding_version",
+        "sealed_at",
+    ],
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) fn segment_batch(segment: &Segment, run_id: Option<&RunId>, now: Timestamp) -> Batch {
+    Batch::new(1)
+        .same(segment.segment_id)
+        .same(run_id.map(RunId::as_str))
+        .same(segment.row_count as i64)
+        .same(segment.merkle_root.to_string())
+        .same(segment.prev_head.to_string())
+        .same(segment.head.to_string())
+        .same(i64::from(segment.encoding_version))
+        .same(now)
+}
+
+impl Store {
+    /// The last segment's number and head, or the genesis link on a fresh store.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`], with [`DbError::Decode`] where the head is no hash.
+    pub async fn chain_head(&self) -> Result<Link, StoreError> {
+        let mut link = Link::genesis();
+        self.db
+            .query(&HEAD, &Params::none(), |row| {
+                let text = row.text(1)?;
+                let head = text.parse().map_err(|_| DbError::Decode {
+                    column: "head".to_owned(),
+                    expected: "SHA-256 in hexadecimal",
+                    found: text.to_owned(),
+                })?;
+                link = Link {
+                    segment_id: row.int(0)?,
+                    head,
+                };
+                Ok(())
+            })
+            .await?;
+        Ok(link)
+    }
+}

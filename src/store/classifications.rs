@@ -1,0 +1,259 @@
+//! `workout_ml_classifications`: the stored state, read.
+//!
+//! Why: the diff needs seven columns of every row, people want one row whole, and `classifications`
+//! prints the verdict beside the workout it is about.
+//!
+//! Invariants: frames come back ascending by workout id; labels are text, because older tools wrote
+//! words that are no labels of ours.
+//!
+//! Must not know: how rows are written (`write`).
+
+use polars::prelude::*;
+
+use crate::db::error::DbError;
+use crate::db::statement::Statement;
+use crate::db::value::{Params, Row, Value};
+use crate::sql;
+use crate::stage::frame::{Classifications, Frame, FrameError};
+use crate::time::{Timestamp, WorkoutDate};
+
+use super::workouts::Window;
+use super::{Store, StoreError};
+
+static LOAD_ALL: Statement = sql!("query/load_classifications");
+static LOAD_WINDOW: Statement = sql!("query/load_classifications_window");
+static CLASSIFIED_IDS: Statement = sql!("query/classified_ids");
+static LIST: Statement = sql!("query/list_classifications");
+static BY_ID: Statement = sql!("query/classification_by_id");
+static LABEL_COUNTS: Statement = sql!("query/label_counts");
+
+#[derive(Default)]
+struct Builders {
+    ids: Vec<String>,
+    labels: Vec<String>,
+    confidences: Vec<Option<f64>>,
+    models: Vec<Option<String>>,
+    overrides: Vec<bool>,
+    originals: Vec<Option<String>>,
+    counts: Vec<i64>,
+}
+
+impl Builders {
+    fn push(&mut self, row: &Row<'_>) -> Result<(), DbError> {
+        self.ids.push(row.text(0)?.to_owned());
+        self.labels.push(row.text(1)?.to_owned());
+        self.confidences.push(row.opt_real(2)?);
+        self.models.push(row.opt_text(3)?.map(str::to_owned));
+        self.overrides.push(row.opt_int(4)?.unwrap_or(0) != 0);
+        self.originals.push(row.opt_text(5)?.map(str::to_owned));
+        self.counts.push(row.opt_int(6)?.unwrap_or(0));
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Frame<Classifications>, StoreError> {
+        let height = self.ids.len();
+        let columns = vec![
+            Column::new("workout_id".into(), self.ids),
+            Column::new("current_classification".into(), self.labels),
+            Column::new("classification_confidence".into(), self.confidences),
+            Column::new("model_id".into(), self.models),
+            Column::new("is_user_override".into(), self.overrides),
+            Column::new("original_ml_classification".into(), self.originals),
+            Column::new("classification_change_count".into(), self.counts),
+        ];
+        let df = DataFrame::new(height, columns).map_err(|source| FrameError::Polars {
+            frame: "classifications",
+            source,
+        })?;
+        Ok(Frame::parse(df)?)
+    }
+}
+
+/// A stored verdict beside its workout, as `classifications` lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedClassification {
+    /// The workout.
+    pub workout_id: String,
+    /// Its date.
+    pub workout_date: Option<WorkoutDate>,
+    /// Its pace in min/mi, distance in miles and duration in seconds, as stored.
+    pub avg_pace: Option<f64>,
+    /// Miles.
+    pub distance_mi: Option<f64>,
+    /// Seconds.
+    pub duration_sec: Option<f64>,
+    /// The sport as the export names it.
+    pub activity_type: Option<String>,
+    /// The current label.
+    pub classification: String,
+    /// Its confidence, 0 to 1.
+    pub confidence: Option<f64>,
+    /// Algorithm or `era_fallback`.
+    pub method: Option<String>,
+    /// Where it came from.
+    pub source: String,
+    /// True where a person set it.
+    pub is_user_override: bool,
+    /// What the model would have said, where a person set it.
+    pub original_ml_classification: Option<String>,
+    /// The model that last confirmed it.
+    pub model_id: Option<String>,
+    /// That model's version.
+    pub model_version: Option<String>,
+}
+
+/// One stored verdict, whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredClassification {
+    /// The current label.
+    pub classification: String,
+    /// Where it came from.
+    pub source: String,
+    /// Its confidence.
+    pub confidence: Option<f64>,
+    /// Algorithm or `era_fallback`.
+    pub method: Option<String>,
+    /// The model that last confirmed it.
+    pub model_id: Option<String>,
+    /// That model's version.
+    pub model_version: Option<String>,
+    /// True where a person set it.
+    pub is_user_override: bool,
+    /// What the model would have said.
+    pub original_ml_classification: Option<String>,
+    /// The person's reason.
+    pub override_reason: Option<String>,
+    /// First classified.
+    pub classified_at: Option<Timestamp>,
+    /// Last touched.
+    pub last_updated: Option<Timestamp>,
+    /// How often the label has changed.
+    pub change_count: i64,
+    /// The run that set the label.
+    pub run_id: Option<String>,
+    /// The model that set the label.
+    pub label_model_id: Option<String>,
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+fn decode_listed(row: &Row<'_>) -> Result<ListedClassification, DbError> {
+    Ok(ListedClassification {
+        workout_id: row.text(0)?.to_owned(),
+        workout_date: row.opt_micros(1)?.map(WorkoutDate::from_micros),
+        avg_pace: row.opt_real(2)?,
+        distance_mi: row.opt_real(3)?,
+        duration_sec: row.opt_real(4)?,
+        activity_type: owned(row.opt_text(5)?),
+        classification: row.text(6)?.to_owned(),
+        confidence: row.opt_real(7)?,
+        method: owned(row.opt_text(8)?),
+        source: row.opt_text(9)?.unwrap_or_default().to_owned(),
+        is_user_override: row.opt_int(10)?.unwrap_or(0) != 0,
+        original_ml_classification: owned(row.opt_text(11)?),
+        model_id: owned(row.opt_text(12)?),
+        model_version: owned(row.opt_text(13)?),
+    })
+}
+
+fn decode_stored(row: &Row<'_>) -> Result<StoredClassification, DbError> {
+    Ok(StoredClassification {
+        classification: row.text(1)?.to_owned(),
+        source: row.opt_text(2)?.unwrap_or_default().to_owned(),
+        confidence: row.opt_real(3)?,
+        method: owned(row.opt_text(4)?),
+        model_id: owned(row.opt_text(5)?),
+        model_version: owned(row.opt_text(6)?),
+        is_user_override: row.opt_int(7)?.unwrap_or(0) != 0,
+        original_ml_classification: owned(row.opt_text(8)?),
+        override_reason: owned(row.opt_text(9)?),
+        classified_at: row.opt_instant(10)?,
+        last_updated: row.opt_instant(11)?,
+        change_count: row.opt_int(12)?.unwrap_or(0),
+        run_id: owned(row.opt_text(13)?),
+        label_model_id: owned(row.opt_text(14)?),
+    })
+}
+
+impl Store {
+    /// The stored state of the workouts dated in `window`.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`], [`StoreError::Frame`].
+    pub async fn load_classifications(&self, window: Window) -> Result<Frame<Classifications>, StoreError> {
+        let mut builders = Builders::default();
+        if window.is_everything() {
+            self.db
+                .query(&LOAD_ALL, &Params::none(), |row| builders.push(row))
+                .await?;
+        } else {
+            self.db
+                .query(&LOAD_WINDOW, &window.params(), |row| builders.push(row))
+                .await?;
+        }
+        builders.finish()
+    }
+
+    /// Those of `ids` that have a current classification.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn already_classified(&self, ids: &[&str]) -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        let list = ids.iter().map(|id| Value::from(*id)).collect();
+        self.db
+            .query(&CLASSIFIED_IDS, &Params::none().with_list("ids", list), |row| {
+                found.push(row.text(0)?.to_owned());
+                Ok(())
+            })
+            .await?;
+        Ok(found)
+    }
+
+    /// Streams the verdicts of a window, by date then id, to `each`.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`], and whatever `each` refuses.
+    pub async fn list_classifications(
+        &self,
+        window: Window,
+        label: Option<&str>,
+        mut each: impl FnMut(ListedClassification) -> Result<(), DbError> + Send,
+    ) -> Result<u64, StoreError> {
+        let params = window.params().with("label", label);
+        Ok(self.db.query(&LIST, &params, |row| each(decode_listed(row)?)).await?)
+    }
+
+    /// The current verdict on one workout, or None.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn classification(&self, workout_id: &str) -> Result<Option<StoredClassification>, StoreError> {
+        let mut found = None;
+        let params = Params::none().with("workout_id", workout_id);
+        self.db
+            .query(&BY_ID, &params, |row| {
+                found = Some(decode_stored(row)?);
+                Ok(())
+            })
+            .await?;
+        Ok(found)
+    }
+
+    /// How many workouts carry each label now, by label.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn label_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut counts = Vec::new();
+        self.db
+            .query(&LABEL_COUNTS, &Params::none(), |row| {
+                counts.push((row.text(0)?.to_owned(), row.int(1)? as u64));
+                Ok(())
+            })
+            .await?;
+        Ok(counts)
+    }
+}

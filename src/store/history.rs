@@ -1,0 +1,88 @@
+//! `workout_classification_history`: every verdict there ever was on a workout, read.
+//!
+//! Why: it is the record that answers "why is this called a walk, and since when".
+//!
+//! Invariants: append-only; nothing here writes (`write` does, inside a segment).
+//!
+//! Must not know: how verdicts are made.
+
+use crate::db::error::DbError;
+use crate::db::statement::Statement;
+use crate::db::value::{Params, Row};
+use crate::sql;
+use crate::time::Timestamp;
+
+use super::{Store, StoreError};
+
+static BY_WORKOUT: Statement = sql!("query/history_by_workout");
+
+/// One row of the history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryEntry {
+    /// Its number in the store.
+    pub history_id: i64,
+    /// The label before, None for the first verdict.
+    pub previous: Option<String>,
+    /// The label after.
+    pub new: String,
+    /// Where it came from.
+    pub source: String,
+    /// Its confidence.
+    pub confidence: Option<f64>,
+    /// Algorithm or `era_fallback`.
+    pub method: Option<String>,
+    /// The model that said so.
+    pub model_id: Option<String>,
+    /// That model's version.
+    pub model_version: Option<String>,
+    /// Who did it.
+    pub changed_by: String,
+    /// When.
+    pub changed_at: Timestamp,
+    /// Why.
+    pub reason: Option<String>,
+    /// The features it was said on, as JSON.
+    pub features: Option<String>,
+    /// The run that wrote it.
+    pub run_id: Option<String>,
+    /// The segment that seals it.
+    pub segment_id: Option<i64>,
+}
+
+fn decode(row: &Row<'_>) -> Result<HistoryEntry, DbError> {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    Ok(HistoryEntry {
+        history_id: row.int(0)?,
+        previous: owned(row.opt_text(1)?),
+        new: row.text(2)?.to_owned(),
+        source: row.text(3)?.to_owned(),
+        confidence: row.opt_real(4)?,
+        method: owned(row.opt_text(5)?),
+        model_id: owned(row.opt_text(6)?),
+        model_version: owned(row.opt_text(7)?),
+        changed_by: row.opt_text(8)?.unwrap_or_default().to_owned(),
+        changed_at: row.instant(9)?,
+        reason: owned(row.opt_text(10)?),
+        features: owned(row.opt_text(11)?),
+        run_id: owned(row.opt_text(12)?),
+        segment_id: row.opt_int(13)?,
+    })
+}
+
+impl Store {
+    /// Every verdict on one workout, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn history(&self, workout_id: &str) -> Result<Vec<HistoryEntry>, StoreError> {
+        let mut entries = Vec::new();
+        let params = Params::none().with("workout_id", workout_id);
+        self.db
+            .query(&BY_WORKOUT, &params, |row| {
+                entries.push(decode(row)?);
+                Ok(())
+            })
+            .await?;
+        Ok(entries)
+    }
+}

@@ -1,0 +1,79 @@
+//! What the domain asks of a database, written once over the five primitives of `db`.
+//!
+//! Why: both servers run the same statements, so they cannot drift apart; a test of one is a test of
+//! the question, and the conformance suite is a test of the answer.
+//!
+//! Invariants: every write of verdicts is one transaction that extends the audit chain, so two
+//! writers that read the same state cannot both commit; statements live in `sql/`.
+//!
+//! Must not know: how verdicts are made, or who asks.
+
+pub mod chain;
+pub mod classifications;
+pub mod history;
+pub mod models;
+pub mod probe;
+pub mod quarantine;
+pub mod runs;
+pub mod workouts;
+pub mod write;
+
+use crate::db::Db;
+use crate::db::error::DbError;
+use crate::stage::frame::FrameError;
+
+/// The domain's view of one database.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+}
+
+/// Why the store could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// What was read is no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A model that does not exist.
+    #[error("there is no model '{0}'; `paceline model list` shows those there are")]
+    NoSuchModel(String),
+    /// A lifecycle step that its present status forbids.
+    #[error("model {model_id} is {found}; only a model that is {needed} can be {verb}")]
+    WrongStatus {
+        /// The model.
+        model_id: String,
+        /// Its status now.
+        found: String,
+        /// The statuses that allow the step.
+        needed: &'static str,
+        /// The step.
+        verb: &'static str,
+    },
+    /// A compare-and-swap lost to another writer.
+    #[error(
+        "{what}: {now} is active now, {seen} was when this command looked; another process was first, so nothing was changed"
+    )]
+    LostRace {
+        /// The step that was tried.
+        what: String,
+        /// The model that this caller saw as active.
+        seen: String,
+        /// The one that is.
+        now: String,
+    },
+}
+
+impl Store {
+    /// Over an open database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// The database below, for probes and migrations.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+}

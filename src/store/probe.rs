@@ -1,0 +1,69 @@
+//! What a server says of itself, for `doctor`.
+//!
+//! Why: most failures of a first night are settings, and a setting can be asked for.
+//!
+//! Invariants: only reads.
+//!
+//! Must not know: what is good or bad about an answer.
+
+use crate::db::statement::Statement;
+use crate::db::value::Params;
+use crate::time::Timestamp;
+
+use super::{Store, StoreError};
+
+static PROBE: Statement = Statement::per_dialect(
+    "probe.sql",
+    include_str!("../../sql/mysql/probe.sql"),
+    include_str!("../../sql/sqlite/probe.sql"),
+);
+
+/// A server's own account of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// Name and version.
+    pub version: String,
+    /// The session's time zone; ours is always `+00:00`.
+    pub session_time_zone: String,
+    /// The server's default time zone.
+    pub server_time_zone: String,
+    /// The default character set of new tables.
+    pub character_set: String,
+    /// Bytes a statement may have; None on SQLite.
+    pub max_allowed_packet: Option<i64>,
+    /// Whether `LOAD DATA LOCAL` is allowed; None on SQLite.
+    pub local_infile: Option<i64>,
+    /// True where the server takes no writes.
+    pub read_only: bool,
+    /// How durable a commit is (1 on a server, 2 on SQLite: to disk before it is reported).
+    pub durability: i64,
+    /// The server's clock.
+    pub clock: Timestamp,
+}
+
+impl Store {
+    /// Asks the server about itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn probe(&self) -> Result<Option<Probe>, StoreError> {
+        let mut found = None;
+        self.db
+            .query(&PROBE, &Params::none(), |row| {
+                found = Some(Probe {
+                    version: row.text(0)?.to_owned(),
+                    session_time_zone: row.text(1)?.to_owned(),
+                    server_time_zone: row.text(2)?.to_owned(),
+                    character_set: row.text(3)?.to_owned(),
+                    max_allowed_packet: row.opt_int(4)?,
+                    local_infile: row.opt_int(5)?,
+                    read_only: row.opt_int(6)?.unwrap_or(0) != 0,
+                    durability: row.opt_int(7)?.unwrap_or(0),
+                    clock: row.instant(8)?,
+                });
+                Ok(())
+            })
+            .await?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,319 @@
+//! `workout_summary`: the rows that are classified, in and out.
+//!
+//! Why: the table may belong to someone else, with FLOAT columns and NULLs where ours has none;
+//! this is the one place that knows.
+//!
+//! Invariants: reading never changes a row; an import inserts and replaces, and never deletes.
+//!
+//! Must not know: CSV.
+
+use std::collections::HashMap;
+
+use polars::prelude::*;
+
+use crate::db::error::DbError;
+use crate::db::statement::{Batch, Insert, Statement, Transaction};
+use crate::db::value::{Cell, Params, Row, Value};
+use crate::ingest::Workout;
+use crate::sql;
+use crate::stage::frame::{Frame, Workouts};
+use crate::time::WorkoutDate;
+
+use super::quarantine::{self, Quarantined};
+use super::{Store, StoreError};
+
+static LOAD_ALL: Statement = sql!("query/load_all_workouts");
+static LOAD_WINDOW: Statement = sql!("query/load_workouts");
+static BY_ID: Statement = sql!("query/workout_by_id");
+static BY_IDS: Statement = sql!("query/workouts_by_ids");
+
+const COLUMNS: &[&str] = &[
+    "workout_id",
+    "workout_date",
+    "activity_type",
+    "kcal_burned",
+    "distance_mi",
+    "duration_sec",
+    "avg_pace",
+    "max_pace",
+    "steps",
+    "link",
+];
+
+/// New rows have no conflict tail: a key that collates equal to another is an error, not a loss.
+static INSERT_NEW: Insert = Insert {
+    table: "workout_summary",
+    columns: COLUMNS,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+static UPSERT_CHANGED: Insert = Insert {
+    table: "workout_summary",
+    columns: COLUMNS,
+    mysql_tail: include_str!("../../sql/mysql/upsert_workout.sql"),
+    sqlite_tail: include_str!("../../sql/sqlite/upsert_workout.sql"),
+};
+
+/// A half-open window of workout dates; an open end is None.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// Inclusive.
+    pub from: Option<WorkoutDate>,
+    /// Exclusive.
+    pub to: Option<WorkoutDate>,
+}
+
+impl Window {
+    /// True where neither end is given: the whole table.
+    pub fn is_everything(&self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+
+    pub(super) fn params(&self) -> Params {
+        Params::none().with("from", self.from).with("to", self.to)
+    }
+}
+
+/// The workouts of a window, and the rows that cannot be placed in any.
+pub struct LoadedWorkouts {
+    /// Rows that stages can use, ascending by id.
+    pub frame: Frame<Workouts>,
+    /// Rows that were refused, whole, with the reason.
+    pub refused: Vec<Quarantined>,
+}
+
+/// A stored workout and how exactly its table holds numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredWorkout {
+    /// The row.
+    pub workout: Workout,
+    /// True where the table's columns are 4-byte floats, so that numbers are rounded on the way in.
+    single_precision: bool,
+}
+
+impl StoredWorkout {
+    /// True where storing `other` would change nothing.
+    pub fn equals(&self, other: &Workout) -> bool {
+        let number = |stored: Option<f64>, new: Option<f64>| match (stored, new) {
+            (Some(a), Some(b)) if self.single_precision => a == f64::from(b as f32),
+            (a, b) => a == b,
+        };
+        let w = &self.workout;
+        w.id == other.id
+            && w.date == other.date
+            && w.activity_type == other.activity_type
+            && w.kcal_burned == other.kcal_burned
+            && w.steps == other.steps
+            && w.link == other.link
+            && number(w.distance_mi, other.distance_mi)
+            && number(w.duration_sec, other.duration_sec)
+            && number(w.avg_pace, other.avg_pace)
+            && number(w.max_pace, other.max_pace)
+    }
+}
+
+/// Column builders that a row is appended to straight from the wire.
+#[derive(Default)]
+struct Builders {
+    ids: Vec<String>,
+    dates: Vec<i64>,
+    activities: Vec<Option<String>>,
+    paces: Vec<Option<f64>>,
+    distances: Vec<Option<f64>>,
+    durations: Vec<Option<f64>>,
+    refused: Vec<Quarantined>,
+}
+
+impl Builders {
+    fn push(&mut self, row: &Row<'_>) -> Result<(), DbError> {
+        let id = row.text(0)?;
+        match date_of(row) {
+            Ok(micros) => {
+                self.ids.push(id.to_owned());
+                self.dates.push(micros);
+                self.activities.push(row.opt_text(2)?.map(str::to_owned));
+                self.paces.push(row.opt_real(3)?);
+                self.distances.push(row.opt_real(4)?);
+                self.durations.push(row.opt_real(5)?);
+            }
+            Err(reason) => self.refused.push(refused_row(id, row, reason)?),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<LoadedWorkouts, StoreError> {
+        let height = self.ids.len();
+        let date_type = DataType::Datetime(TimeUnit::Microseconds, None);
+        let dates =
+            Int64Chunked::from_vec("workout_date".into(), self.dates).into_datetime(TimeUnit::Microseconds, None);
+        debug_assert_eq!(*dates.dtype(), date_type);
+        let columns = vec![
+            Column::new("workout_id".into(), self.ids),
+            dates.into_column(),
+            Column::new("activity_type".into(), self.activities),
+            Column::new("avg_pace".into(), self.paces),
+            Column::new("distance_mi".into(), self.distances),
+            Column::new("duration_sec".into(), self.durations),
+        ];
+        let df = DataFrame::new(height, columns).map_err(|source| crate::stage::frame::FrameError::Polars {
+            frame: "workouts",
+            source,
+        })?;
+        Ok(LoadedWorkouts {
+            frame: Frame::parse(df)?,
+            refused: self.refused,
+        })
+    }
+}
+
+/// The row's date in microseconds, or why it has none.
+fn date_of(row: &Row<'_>) -> Result<i64, String> {
+    match row.opt_micros(1) {
+        Ok(Some(micros)) => Ok(micros),
+        Ok(None) => Err("workout_date is NULL".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn refused_row(id: &str, row: &Row<'_>, reason: String) -> Result<Quarantined, DbError> {
+    let raw = serde_json::json!({
+        "workout_id": id,
+        "activity_type": row.opt_text(2)?,
+        "avg_pace": row.opt_real(3)?,
+        "distance_mi": row.opt_real(4)?,
+        "duration_sec": row.opt_real(5)?,
+    });
+    Ok(Quarantined {
+        source: "workout_summary".to_owned(),
+        line: None,
+        reason,
+        raw: raw.to_string(),
+    })
+}
+
+fn decode(row: &Row<'_>) -> Result<StoredWorkout, DbError> {
+    let mut single_precision = false;
+    for index in 4..=7 {
+        single_precision |= matches!(row.cell(index)?, Cell::Single(_));
+    }
+    let micros = row.opt_micros(1)?.ok_or_else(|| DbError::Decode {
+        column: "workout_date".to_owned(),
+        expected: "date and time",
+        found: "Null".to_owned(),
+    })?;
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let workout = Workout {
+        id: row.text(0)?.to_owned(),
+        date: WorkoutDate::from_micros(micros),
+        activity_type: owned(row.opt_text(2)?),
+        kcal_burned: row.opt_int(3)?,
+        distance_mi: row.opt_real(4)?,
+        duration_sec: row.opt_real(5)?,
+        avg_pace: row.opt_real(6)?,
+        max_pace: row.opt_real(7)?,
+        steps: row.opt_int(8)?,
+        link: owned(row.opt_text(9)?),
+    };
+    Ok(StoredWorkout {
+        workout,
+        single_precision,
+    })
+}
+
+fn batch(workouts: &[&Workout]) -> Batch {
+    Batch::new(workouts.len())
+        .each(workouts.iter().map(|w| w.id.as_str()))
+        .each(workouts.iter().map(|w| w.date))
+        .each(workouts.iter().map(|w| w.activity_type.as_deref()))
+        .each(workouts.iter().map(|w| w.kcal_burned))
+        .each(workouts.iter().map(|w| w.distance_mi))
+        .each(workouts.iter().map(|w| w.duration_sec))
+        .each(workouts.iter().map(|w| w.avg_pace))
+        .each(workouts.iter().map(|w| w.max_pace))
+        .each(workouts.iter().map(|w| w.steps))
+        .each(workouts.iter().map(|w| w.link.as_deref()))
+}
+
+impl Store {
+    /// The workouts dated in `window`, as stages take them. `on_rows` is told how many have been
+    /// read, now and then.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] for the database, [`StoreError::Frame`] where an id stands twice.
+    pub async fn load_workouts(
+        &self,
+        window: Window,
+        mut on_rows: impl FnMut(u64) + Send,
+    ) -> Result<LoadedWorkouts, StoreError> {
+        let mut builders = Builders::default();
+        let mut seen = 0u64;
+        let each = |row: &Row<'_>| {
+            seen += 1;
+            if seen.is_multiple_of(4_096) {
+                on_rows(seen);
+            }
+            builders.push(row)
+        };
+        if window.is_everything() {
+            self.db.query(&LOAD_ALL, &Params::none(), each).await?;
+        } else {
+            self.db.query(&LOAD_WINDOW, &window.params(), each).await?;
+        }
+        builders.finish()
+    }
+
+    /// One workout, or None.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn workout(&self, workout_id: &str) -> Result<Option<Workout>, StoreError> {
+        let mut found = None;
+        let params = Params::none().with("workout_id", workout_id);
+        self.db
+            .query(&BY_ID, &params, |row| {
+                found = Some(decode(row)?.workout);
+                Ok(())
+            })
+            .await?;
+        Ok(found)
+    }
+
+    /// The stored form of those of `ids` that exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn stored_workouts(&self, ids: &[&str]) -> Result<HashMap<String, StoredWorkout>, StoreError> {
+        let mut found = HashMap::with_capacity(ids.len());
+        let list = ids.iter().map(|id| Value::from(*id)).collect();
+        self.db
+            .query(&BY_IDS, &Params::none().with_list("ids", list), |row| {
+                let stored = decode(row)?;
+                found.insert(stored.workout.id.clone(), stored);
+                Ok(())
+            })
+            .await?;
+        Ok(found)
+    }
+
+    /// Writes one import batch in one transaction: new workouts, changed ones, refused rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`]; nothing of the batch is written then.
+    pub async fn write_workouts(
+        &self,
+        new: &[&Workout],
+        changed: &[&Workout],
+        refused: &[Quarantined],
+        stamp: quarantine::Stamp<'_>,
+    ) -> Result<(), StoreError> {
+        let transaction = Transaction::new("import batch")
+            .insert_many(&INSERT_NEW, batch(new))
+            .insert_many(&UPSERT_CHANGED, batch(changed))
+            .insert_many(&quarantine::INSERT, quarantine::batch(refused, stamp));
+        if !transaction.steps.is_empty() {
+            self.db.transact(&transaction).await?;
+        }
+        Ok(())
+    }
+}
