@@ -6,4 +6,6 @@ mod architecture;
 mod db;
 mod ingest;
 mod ingest_properties;
+mod stages;
+mod stages_shared;
 mod support;
