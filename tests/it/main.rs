@@ -2,3 +2,4 @@
 
 mod ingest;
 mod ingest_properties;
+mod sample;
