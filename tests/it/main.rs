@@ -6,6 +6,7 @@ mod architecture;
 mod db;
 mod ingest;
 mod ingest_properties;
+mod sample;
 mod stages;
 mod stages_shared;
 mod support;

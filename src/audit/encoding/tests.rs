@@ -27,8 +27,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Written by hand from the table (the instant and the double with Python's struct) in the module's documentation. If this fails, every history that was
-/// ever sealed has become unverifiable: make a new version instead.
+/// Written by hand from the table in the module's documentation; the instant and the double with
+/// Python's struct. If this fails, every history that was ever sealed has become unverifiable: make a
+/// new version instead.
 #[test]
 fn the_bytes_never_change() {
     let expected = [
@@ -52,7 +53,7 @@ fn the_bytes_never_change() {
     assert_eq!(hex(&golden().borrowed().encode()), expected.concat());
 }
 
-/// The fifteen fields, each as the value that [`HistoryRow`] would have after a round of text.
+/// The twelve fields that are text, in their order.
 type Fields = Vec<Option<String>>;
 
 fn row(fields: &Fields, confidence: Option<u64>, changed_at: i64, segment_id: i64) -> HistoryRow {
