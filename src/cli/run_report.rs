@@ -22,12 +22,12 @@ pub fn report_text(report: &RunReport) -> String {
 
 fn model_part(text: &mut String, report: &RunReport) {
     let model = &report.model;
-    let action = match report.model.action {
+    let action = match report.decision.action {
         "trained" => "trained a new model",
         "reused" => "kept the active model",
         _ => "classified without a model",
     };
-    let _ = writeln!(text, "Decision  {action}: {}", report.decision);
+    let _ = writeln!(text, "Decision  {action}: {}", report.decision.reason);
     let Some(version) = &model.model_version else {
         let _ = writeln!(text, "Model     none");
         return;
@@ -37,7 +37,7 @@ fn model_part(text: &mut String, report: &RunReport) {
     let _ = writeln!(
         text,
         "Model     {id}  version {version}  {}  {}, {state}",
-        model.algorithm, model.action
+        model.algorithm, report.decision.action
     );
     for cluster in &model.clusters {
         let centre: Vec<String> = cluster

@@ -15,7 +15,7 @@ use crate::store::Store;
 
 use super::choose::Chosen;
 use super::prepare::{Options, Prepared, prepare};
-use super::report::{RunReport, label_counts, matrix_cells, model_summary, outcome_counts};
+use super::report::{RunReport, decision_summary, label_counts, matrix_cells, model_summary, outcome_counts};
 use super::run::{chunks_of, rows_of};
 use super::{Ambient, RunError};
 
@@ -76,7 +76,7 @@ pub(super) fn report_of(prepared: &Prepared, pipeline: &Pipeline, options: &Opti
         rows_written,
         matrix: matrix_cells(&prepared.changes),
         labels: label_counts(prepared),
-        decision: prepared.decision.clone(),
+        decision: decision_summary(prepared),
         model: model_summary(prepared, would_activate && prepared.model_ref().is_some()),
         skipped: prepared.skipped.clone(),
         imports: Vec::new(),

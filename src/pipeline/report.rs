@@ -31,6 +31,15 @@ pub struct MatrixCell {
     pub count: u64,
 }
 
+/// Whether a model was trained or reused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DecisionSummary {
+    /// `trained`, `reused`, or `none` for the era rule alone.
+    pub action: &'static str,
+    /// A sentence.
+    pub reason: String,
+}
+
 /// The model of a run, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelSummary {
@@ -40,8 +49,6 @@ pub struct ModelSummary {
     pub model_version: Option<String>,
     /// The algorithm.
     pub algorithm: String,
-    /// `trained` or `reused`, or `none` for the era rule alone.
-    pub action: &'static str,
     /// Whether it is in production when the run is over.
     pub active: bool,
     /// The clusters: label, centroid in the units of the workouts, rows.
@@ -88,8 +95,8 @@ pub struct RunReport {
     pub matrix: Vec<MatrixCell>,
     /// Verdicts by label.
     pub labels: BTreeMap<String, u64>,
-    /// Why a model was trained or reused.
-    pub decision: String,
+    /// Whether a model was trained or reused, and why.
+    pub decision: DecisionSummary,
     /// The model.
     pub model: ModelSummary,
     /// Skipped rows by activity.
@@ -138,26 +145,37 @@ pub fn label_counts(prepared: &Prepared) -> BTreeMap<String, u64> {
         .collect()
 }
 
+/// What was decided, and why.
+pub fn decision_summary(prepared: &Prepared) -> DecisionSummary {
+    let action = match &prepared.chosen {
+        Chosen::Active(_) => "reused",
+        Chosen::Fresh(_) => "trained",
+        Chosen::EraOnly => "none",
+    };
+    DecisionSummary {
+        action,
+        reason: prepared.decision.clone(),
+    }
+}
+
 /// The model of a prepared run; `active` says whether it is in production when the run is over.
 pub fn model_summary(prepared: &Prepared, active: bool) -> ModelSummary {
-    let (action, training_rows, parent) = match &prepared.chosen {
+    let (training_rows, parent) = match &prepared.chosen {
         Chosen::Active(row) => (
-            "reused",
             row.training_workouts_count.map(|n| n.max(0) as u64),
             row.parent_model_id.clone(),
         ),
-        Chosen::Fresh(model) => {
-            let parent = model.parent.as_ref().map(ToString::to_string);
-            ("trained", Some(model.training_rows), parent)
-        }
-        Chosen::EraOnly => ("none", None, None),
+        Chosen::Fresh(model) => (
+            Some(model.training_rows),
+            model.parent.as_ref().map(ToString::to_string),
+        ),
+        Chosen::EraOnly => (None, None),
     };
     let model = prepared.model_ref();
     ModelSummary {
         model_id: model.map(|(id, _)| id.to_owned()),
         model_version: model.map(|(_, version)| version.to_owned()),
         algorithm: prepared.model.algorithm().to_string(),
-        action,
         active,
         clusters: cluster_summaries(&prepared.model),
         training_rows,

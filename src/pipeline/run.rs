@@ -27,7 +27,7 @@ use crate::vocab::{RunStatus, Source, Trigger};
 use super::choose::Chosen;
 use super::plan::report_of;
 use super::prepare::{Options, Prepared, prepare};
-use super::report::{MatrixCell, RunReport, model_summary};
+use super::report::{DecisionSummary, MatrixCell, RunReport, model_summary};
 use super::{Ambient, Kind, RunError};
 
 /// How often a run begins again after a passing fault.
@@ -41,7 +41,7 @@ struct Committed {
     rows: u64,
     chunks: u32,
     /// The first attempt's report of its decision: the retry finds the model active already.
-    trained: Option<(String, String)>,
+    trained: Option<(String, DecisionSummary)>,
 }
 
 /// Runs a pipeline.
@@ -164,7 +164,7 @@ async fn attempt(
             seen_active: prepared.seen_active.clone(),
         };
         register(store, fresh, &registration, None).await?;
-        committed.trained = Some((fresh.model_id.to_string(), prepared.decision.clone()));
+        committed.trained = Some((fresh.model_id.to_string(), report.decision.clone()));
         ambient.reached("after_activate");
     }
     write(store, pipeline, run_id, &prepared, committed, ambient).await?;
@@ -352,7 +352,6 @@ fn merge(mut report: RunReport, committed: &mut Committed) -> RunReport {
     if let Some((model_id, decision)) = &committed.trained
         && report.model.model_id.as_ref() == Some(model_id)
     {
-        report.model.action = "trained";
         report.decision.clone_from(decision);
     }
     report
@@ -365,7 +364,7 @@ fn outcome_of(result: &Result<RunReport, RunError>, committed: &Committed, ambie
             status: RunStatus::Succeeded,
             finished_at,
             model: report.model.model_id.clone().zip(report.model.model_version.clone()),
-            decision: Some(serde_json::Value::from(report.decision.as_str()).to_string()),
+            decision: serde_json::to_string(&report.decision).ok(),
             rows: report.rows,
             changes: report.changes,
             rows_written: report.rows_written,

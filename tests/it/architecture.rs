@@ -16,10 +16,28 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["stage", "id", "time", "vocab"]),
     ("db", &["id", "time", "vocab"]),
     // The store reads into the frames that the stages define, and writes their outcomes.
-    ("store", &["db", "stage", "ingest", "audit", "id", "time", "vocab", "sql"]),
-    ("pipeline", &["store", "config", "stage", "ingest", "audit", "db", "id", "time", "vocab"]),
-    ("app", &["pipeline", "store", "config", "db", "stage", "ingest", "audit", "id", "time", "vocab"]),
-    ("cli", &["app", "pipeline", "store", "config", "db", "stage", "ingest", "audit", "id", "time", "vocab"]),
+    (
+        "store",
+        &["db", "stage", "ingest", "audit", "id", "time", "vocab", "sql"],
+    ),
+    (
+        "pipeline",
+        &[
+            "store", "config", "stage", "ingest", "audit", "db", "id", "time", "vocab",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "pipeline", "store", "config", "db", "stage", "ingest", "audit", "id", "time", "vocab",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "app", "pipeline", "store", "config", "db", "stage", "ingest", "audit", "id", "time", "vocab",
+        ],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
@@ -59,7 +77,11 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
 fn module_of(path: &Path, src: &Path) -> String {
     let inside = path.strip_prefix(src).expect("below src");
     let first = inside.components().next().expect("a name");
-    Path::new(first.as_os_str()).file_stem().expect("a name").to_string_lossy().into_owned()
+    Path::new(first.as_os_str())
+        .file_stem()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The modules that a line names by `crate::x` (or `paceline::x` in main), outside comments.
@@ -69,7 +91,9 @@ fn named_modules(line: &str) -> Vec<&str> {
     for prefix in ["crate::", "paceline::"] {
         for (at, _) in code.match_indices(prefix) {
             let rest = &code[at + prefix.len()..];
-            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(rest.len());
             named.push(&rest[..end]);
         }
     }
@@ -91,7 +115,11 @@ fn violations(module: &str, text: &str) -> Vec<String> {
         let code = line.split("//").next().unwrap_or_default();
         for (word, what) in IMPURE.iter().filter(|_| PURE.contains(&module)) {
             if code.contains(word) {
-                found.push(format!("line {}: {module} is pure and names {what}: {}", number + 1, line.trim()));
+                found.push(format!(
+                    "line {}: {module} is pure and names {what}: {}",
+                    number + 1,
+                    line.trim()
+                ));
             }
         }
     }
@@ -130,7 +158,10 @@ fn an_upward_use_is_found() {
 fn the_table_itself_has_no_circle() {
     for (name, allowed) in ARROWS {
         for below in *allowed {
-            let back = ARROWS.iter().find(|(n, _)| n == below).is_some_and(|(_, a)| a.contains(name));
+            let back = ARROWS
+                .iter()
+                .find(|(n, _)| n == below)
+                .is_some_and(|(_, a)| a.contains(name));
             assert!(!back, "{name} and {below} name each other");
         }
     }

@@ -161,7 +161,7 @@ fn clusters(trained: &Trained) -> Vec<Record> {
                 ("valid_rows", stats.valid_rows.to_string()),
                 ("inertia", stats.inertia.to_string()),
                 ("sigma2", clustering.sigma2.to_string()),
-                ("cut", clustering.cut.to_string()),
+                ("cut", clustering.cut.map(|cut| cut.to_string()).unwrap_or_default()),
                 (
                     "silhouette",
                     stats.silhouette.map(|s| s.to_string()).unwrap_or_default(),
@@ -298,8 +298,7 @@ fn decision(line: &Record) -> Record {
     };
     let active = cell(line, "active").map(|id| ActiveModel {
         model_id: ModelId::new(id),
-        algorithm: params("active_params").algorithm,
-        hyperparameters: params("active_params"),
+        hyperparameters: Some(params("active_params")),
         trained_at: instant("trained_at"),
         training_rows: number(line, "training_rows").unwrap_or(0.0) as u64,
         data_sha256: cell(line, "training_sha").map(str::to_owned),
