@@ -44,6 +44,12 @@ fn csv_records(file: &[u8]) -> usize {
     count
 }
 
+/// The lines of a file, lossy, without their breaks.
+fn physical_lines(file: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(file).replace("\r\n", "\n").replace('\r', "\n");
+    text.split('\n').map(str::to_owned).collect()
+}
+
 /// Bytes that look enough like a CSV to reach the depths of the reader.
 fn csv_like() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
@@ -132,12 +138,22 @@ proptest! {
         if !body.contains(&b'"') {
             prop_assert_eq!(found.len() + 1, csv_records(&file));
         }
-        // Each character that is no separator is in some record: refused ones are whole.
-        if let [Record::Refused(only)] = &found[..] {
-            let text = String::from_utf8_lossy(&body).into_owned();
-            let no_breaks = |text: &str| text.trim_matches(['\n', '\r']).to_owned();
-            prop_assert_eq!(no_breaks(&only.raw), no_breaks(&text));
+        let lines = physical_lines(&file);
+        let mut covered = 1;
+        for (record, next) in found.iter().zip(found.iter().skip(1).map(Some).chain([None])) {
+            let first = line(record) as usize - 1;
+            prop_assert!(lines[covered.min(first)..first].iter().all(|l| l.is_empty()), "only blank lines between");
+            covered = match (record, next) {
+                // How many lines an accepted row has is not said; the next row cannot begin before its end.
+                (Record::Accepted(_), next) => next.map_or(lines.len(), |n| line(n) as usize - 1),
+                (Record::Refused(refused), _) => {
+                    let raw = physical_lines(refused.raw.as_bytes());
+                    prop_assert_eq!(&raw[..], &lines[first..first + raw.len()], "the row as it stood");
+                    first + raw.len()
+                }
+            };
         }
+        prop_assert!(lines[covered..].iter().all(|l| l.is_empty()), "nothing after the last record");
     }
 
     #[test]
