@@ -269,11 +269,17 @@ impl Model {
                 known: FORMAT_VERSION,
             });
         }
-        let model: Self = serde_json::from_value(value).map_err(|e| malformed(e.to_string()))?;
-        match model.fault() {
+        let model: Self = serde_json::from_value(value.clone()).map_err(|e| malformed(e.to_string()))?;
+        match model.fault().or_else(|| model.left_out(&value)) {
             Some(reason) => Err(malformed(reason)),
             None => Ok(model),
         }
+    }
+
+    /// Parameters have defaults where people write them; an artifact must not depend on today's.
+    fn left_out(&self, stored: &Value) -> Option<String> {
+        let whole = serde_json::to_value(self).ok()?;
+        missing_key(&whole, stored).map(|key| format!("'{key}' is missing"))
     }
 
     fn fault(&self) -> Option<String> {
@@ -321,6 +327,15 @@ impl Model {
     pub fn mixed_band(&self) -> f64 {
         self.mixed_band
     }
+}
+
+/// The first key of `whole`'s objects that `part` lacks.
+fn missing_key<'a>(whole: &'a Value, part: &Value) -> Option<&'a str> {
+    let Value::Object(map) = whole else { return None };
+    map.iter().find_map(|(key, value)| match part.get(key) {
+        None => Some(key.as_str()),
+        Some(part) => missing_key(value, part),
+    })
 }
 
 /// Writes `value` with sorted keys and no white space.
@@ -434,6 +449,7 @@ mod tests {
             text.replace("pup_walk", "outlier"),
             text.replace("pup_walk", "cat_walk"),
             text.replace(r#""cut""#, r#""cutt""#),
+            text.replace(r#""max_distance":50.0,"#, ""),
         ] {
             assert_ne!(broken, text);
             assert!(

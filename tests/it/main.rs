@@ -8,5 +8,6 @@ mod ingest;
 mod ingest_properties;
 mod sample;
 mod stages;
+mod stages_laws;
 mod stages_shared;
 mod support;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use paceline::stage::classify::{classify, explain};
-use paceline::stage::features::{Activities, featurize};
+use paceline::stage::features::{Activities, Bounds, featurize};
 use paceline::stage::frame::{Features, Frame};
 use paceline::stage::model::Model;
-use paceline::stage::params::Params;
+use paceline::stage::params::{Era, Params};
 use paceline::stage::train::{Trained, train};
 use paceline::time::WorkoutDate;
 use paceline::vocab::{Algorithm, Label};
@@ -272,7 +272,8 @@ fn posteriors_are_the_shared_vectors() {
     // Pace and distance ten above the vector's coordinates, so that every row is within bounds.
     let centroid = |i: usize| &vectors["centroids"][i];
     let text = serde_json::json!({
-        "format_version": 1, "algorithm": "kmeans", "mixed_band": 0.6, "bounds": {}, "era": {},
+        "format_version": 1, "algorithm": "kmeans", "mixed_band": 0.6,
+        "bounds": Bounds::default(), "era": Era::default(),
         "clustering": {
             "features": [
                 {"measure": "avg_pace", "transform": {"zscore": {"mean": 10, "sd": 1}}},
