@@ -11,6 +11,7 @@
 pub mod chain;
 pub mod classifications;
 pub mod history;
+pub mod lifecycle;
 pub mod models;
 pub mod probe;
 pub mod quarantine;

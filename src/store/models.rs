@@ -1,17 +1,16 @@
-//! `ml_model_registry`: model versions, their artifacts and their lifecycle.
+//! `ml_model_registry`: model versions and their artifacts, as rows.
 //!
 //! Why: the row is the artifact of record, so a model can never point at an overwritten file.
 //!
-//! Invariants: at most one model is active, which the schema enforces; an activation names the model
-//! its caller saw as active, and fails whole when another one is; an artifact is never updated.
+//! Invariants: an artifact is stored with its checksum and read with it.
 //!
-//! Must not know: what is inside an artifact.
+//! Must not know: what is inside an artifact; how a model moves through its life (`lifecycle`).
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::db::error::DbError;
-use crate::db::statement::{Batch, Expect, Insert, Statement, Transaction};
+use crate::db::statement::{Batch, Insert, Statement};
 use crate::db::value::{Params, Row};
 use crate::id::ModelId;
 use crate::sql;
@@ -24,12 +23,8 @@ static BY_ID: Statement = sql!("query/model_by_id");
 static ACTIVE: Statement = sql!("query/active_model");
 static LIST: Statement = sql!("query/list_models");
 static ARTIFACT: Statement = sql!("query/artifact_by_id");
-static ARCHIVE: Statement = sql!("query/archive_model");
-static ACTIVATE: Statement = sql!("query/activate_model");
-static RETIRE: Statement = sql!("query/retire_model");
-static PREVIOUS_ACTIVE: Statement = sql!("query/previous_active_model");
 
-static INSERT: Insert = Insert {
+pub(super) static INSERT: Insert = Insert {
     table: "ml_model_registry",
     columns: &[
         "model_id",
@@ -122,18 +117,6 @@ pub struct NewModel {
     pub training_data_sha256: String,
 }
 
-/// What becomes of a freshly registered model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Registration {
-    /// It replaces the model that the caller saw as active (None: there was none).
-    Activate {
-        /// The model that the caller saw as active.
-        seen_active: Option<String>,
-    },
-    /// It is kept as archived.
-    Archive,
-}
-
 /// One registry row. JSON columns hold JSON text.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelRow {
@@ -209,7 +192,7 @@ pub struct StoredArtifact {
 }
 
 impl NewModel {
-    fn batch(&self, status: ModelStatus) -> Batch {
+    pub(super) fn batch(&self, status: ModelStatus) -> Batch {
         let active = status == ModelStatus::Active;
         Batch::new(1)
             .same(self.model_id.as_str())
@@ -356,147 +339,5 @@ impl Store {
             })
             .await?;
         Ok(found)
-    }
-
-    /// Registers a model and, for [`Registration::Activate`], puts it in production in the same
-    /// transaction.
-    ///
-    /// # Errors
-    /// [`StoreError::LostRace`] where another model has become active meanwhile; nothing is written.
-    pub async fn register_model(&self, model: &NewModel, registration: &Registration) -> Result<(), StoreError> {
-        let mut transaction = Transaction::new("register model");
-        let status = match registration {
-            Registration::Activate { seen_active } => {
-                if let Some(seen) = seen_active {
-                    transaction = transaction.execute(&ARCHIVE, model_params(seen, model.trained_at), Expect::Rows(1));
-                }
-                ModelStatus::Active
-            }
-            Registration::Archive => ModelStatus::Archived,
-        };
-        let transaction = transaction.insert_many(&INSERT, model.batch(status));
-        let Err(error) = self.db.transact(&transaction).await else {
-            return Ok(());
-        };
-        match registration {
-            Registration::Activate { seen_active } => Err(self
-                .explain_race(error, "activate the new model", seen_active.as_deref())
-                .await),
-            Registration::Archive => Err(error.into()),
-        }
-    }
-
-    /// Puts an archived model in production in the place of the one that the caller saw there.
-    ///
-    /// # Errors
-    /// [`StoreError::NoSuchModel`]; [`StoreError::WrongStatus`] where it is not archived;
-    /// [`StoreError::LostRace`] where another process was first. Nothing is changed then.
-    pub async fn activate_model(
-        &self,
-        model_id: &str,
-        seen_active: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let target = self.model(model_id).await?;
-        if target.status != ModelStatus::Archived.as_str() {
-            let what = format!("activate {model_id}");
-            let active = self.active_model().await?.map(|m| m.model_id);
-            if active.as_deref() != seen_active {
-                return Err(lost_race(what, seen_active, active.as_deref()));
-            }
-            return Err(StoreError::WrongStatus {
-                model_id: model_id.to_owned(),
-                found: target.status,
-                needed: "archived",
-                verb: "activated",
-            });
-        }
-        let mut transaction = Transaction::new("activate model");
-        if let Some(seen) = seen_active {
-            transaction = transaction.execute(&ARCHIVE, model_params(seen, now), Expect::Rows(1));
-        }
-        let transaction = transaction.execute(&ACTIVATE, model_params(model_id, now), Expect::Rows(1));
-        match self.db.transact(&transaction).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self
-                .explain_race(error, &format!("activate {model_id}"), seen_active)
-                .await),
-        }
-    }
-
-    /// A conflict or duplicate in an activation means that another process was first: say who is
-    /// active now. Anything else is passed on.
-    async fn explain_race(&self, error: DbError, what: &str, seen: Option<&str>) -> StoreError {
-        let raced = match &error {
-            DbError::Conflict { .. } | DbError::Transient { .. } => true,
-            DbError::Duplicate { detail, .. } => !detail.contains("model_id"),
-            _ => false,
-        };
-        if !raced {
-            return error.into();
-        }
-        match self.active_model().await {
-            Ok(active) => lost_race(what.to_owned(), seen, active.as_ref().map(|m| m.model_id.as_str())),
-            Err(_) => error.into(),
-        }
-    }
-
-    /// Withdraws a model: `deprecated` from active, `failed` from any status.
-    ///
-    /// # Errors
-    /// [`StoreError::NoSuchModel`], [`StoreError::WrongStatus`]; [`StoreError::Db`] with a conflict
-    /// where its status changed meanwhile.
-    pub async fn retire_model(
-        &self,
-        model_id: &str,
-        to: ModelStatus,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let found = self.model(model_id).await?.status;
-        let deprecable = found == ModelStatus::Active.as_str();
-        if to == ModelStatus::Deprecated && !deprecable {
-            return Err(StoreError::WrongStatus {
-                model_id: model_id.to_owned(),
-                found,
-                needed: "active",
-                verb: "deprecated",
-            });
-        }
-        let params = model_params(model_id, now)
-            .with("from", found)
-            .with("to", to.as_str())
-            .with("reason", reason);
-        let transaction = Transaction::new("retire model").execute(&RETIRE, params, Expect::Rows(1));
-        self.db.transact(&transaction).await?;
-        Ok(())
-    }
-
-    /// The archived model that was active last, or None.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`].
-    pub async fn previous_active_model(&self) -> Result<Option<String>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(&PREVIOUS_ACTIVE, &Params::none(), |row| {
-                found = Some(row.text(0)?.to_owned());
-                Ok(())
-            })
-            .await?;
-        Ok(found)
-    }
-}
-
-fn model_params(model_id: &str, now: Timestamp) -> Params {
-    Params::none().with("model_id", model_id).with("now", now)
-}
-
-fn lost_race(what: String, seen: Option<&str>, now: Option<&str>) -> StoreError {
-    let name = |model: Option<&str>| model.unwrap_or("no model").to_owned();
-    StoreError::LostRace {
-        what,
-        seen: name(seen),
-        now: name(now),
     }
 }

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ingest", &["id", "time", "vocab"]),
     ("audit", &["id", "time", "vocab"]),
     ("config", &["stage", "id", "time", "vocab"]),
-    ("db", &["id", "time", "vocab"]),
+    ("db", &["id", "time", "vocab", "sql"]),
     // The store reads into the frames that the stages define, and writes their outcomes.
     (
         "store",
