@@ -6,6 +6,7 @@ mod architecture;
 mod db;
 mod ingest;
 mod ingest_properties;
+mod lease;
 mod sample;
 mod stages;
 mod stages_laws;

@@ -328,3 +328,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn croner_alone_goes_back_in_time_while_an_hour_repeats() {
+    // Why the pattern is asked in UTC and placed in the zone here. Where this fails one day, croner has
+    // changed, and the detour may go.
+    let cron: croner::Cron = "30 2 * * *".parse().expect("a pattern");
+    let now = in_zone(Tz::Europe__Berlin, t("2026-10-25T01:10Z"));
+    let next = cron.find_next_occurrence(&now, false).expect("an occurrence");
+    assert!(next < now, "croner says {next} after {now}");
+    let nightly = schedule("30 2 * * *", "Europe/Berlin", Catchup::Last);
+    assert_eq!(next_n(&nightly, t("2026-10-25T01:10Z"), 1), [t("2026-10-26T01:30Z")]);
+}
