@@ -22,6 +22,7 @@ mod read;
 mod run;
 mod run_report;
 mod runs;
+mod schedule;
 
 use std::sync::Arc;
 
@@ -70,6 +71,8 @@ enum Command {
     Run(run::RunArgs),
     /// Shows what a run would write, and writes nothing.
     Plan(run::PlanArgs),
+    /// Runs pipelines when their [schedule] says so.
+    Schedule(schedule::ScheduleArgs),
     /// Lists the current classifications.
     Classifications(read::ClassificationsArgs),
     /// Shows every verdict there ever was on a workout.
@@ -127,8 +130,13 @@ impl WindowArgs {
 /// # Errors
 /// Whatever failed; [`exit::code`] has its exit code.
 pub async fn main(cli: Cli) -> Result<()> {
-    init_logging(cli.verbose);
     let output = cli.output;
+    match &cli.command {
+        // Nobody watches a service at work: it says what it does without being asked.
+        Command::Schedule(args) if args.is_service() => init_logging(cli.verbose.max(1), output.is_json()),
+        Command::Schedule(_) => init_logging(cli.verbose, output.is_json()),
+        _ => init_logging(cli.verbose, false),
+    }
     let settings = Settings {
         database_url: cli.database_url,
         now: cli.now,
@@ -139,20 +147,21 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Import(args) => import::import(&app, &args, output).await,
         Command::Run(args) => run::run(&app, &args, output).await,
         Command::Plan(args) => run::plan(&app, &args, output).await,
+        Command::Schedule(args) => schedule::schedule(&app, &args, output).await,
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,
         Command::Explain(args) => explain::explain(&app, &args, output).await,
         Command::Model(args) => model::model(&app, args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
-        Command::Validate(args) => admin::validate(&args, output),
+        Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),
     }
 }
 
-/// Logs to standard error; `RUST_LOG` wins over `--verbose`.
-fn init_logging(verbose: u8) {
+/// Logs to standard error, a line or a JSON document an event; `RUST_LOG` wins over `--verbose`.
+fn init_logging(verbose: u8, json: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
         0 => "paceline=warn",
@@ -161,10 +170,14 @@ fn init_logging(verbose: u8) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
-    let _ = tracing_subscriber::fmt()
+    let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+        .with_writer(std::io::stderr);
+    let _ = if json {
+        logs.json().flatten_event(true).try_init()
+    } else {
+        logs.try_init()
+    };
 }
 
 #[cfg(test)]

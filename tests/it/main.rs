@@ -8,6 +8,7 @@ mod ingest;
 mod ingest_properties;
 mod lease;
 mod sample;
+mod schedule;
 mod stages;
 mod stages_laws;
 mod stages_shared;
