@@ -5,6 +5,9 @@
 //! life in the background, so that a long training does not look like a crash; and takeovers that need
 //! no waiting, where the holder is known to be dead or a person says so.
 //!
+//! Clocks: who gives signs of life and who judges them may be two machines. Where their clocks differ by more
+//! than [`TTL`], runs may take pipelines from each other; the fence keeps that harmless, but not useful.
+//!
 //! Invariants: all verdicts and models of a run are written through [`Lease::store`]; a lease that is
 //! dropped stops showing life and expires by itself; a run whose lease is taken from it is closed in the
 //! ledger by the taker.
@@ -116,8 +119,11 @@ impl Lease {
             ledger: store.clone(),
             fence,
         };
-        if let Some(row) = taken_from {
-            lease.close_predecessor(&row, run_id, ambient).await?;
+        if let Some(row) = taken_from
+            && let Err(error) = lease.close_predecessor(&row, run_id, ambient).await
+        {
+            lease.release(ambient.now()).await;
+            return Err(error.into());
         }
         Ok(lease)
     }

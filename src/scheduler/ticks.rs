@@ -32,8 +32,12 @@ impl Ticks {
     /// # Errors
     /// Where the ticker cannot be started.
     pub async fn every_minute() -> Result<Self, JobSchedulerError> {
+        Self::at(EVERY_MINUTE).await
+    }
+
+    async fn at(pattern: &str) -> Result<Self, JobSchedulerError> {
         let (sender, receiver) = mpsc::channel(1);
-        let job = Job::new(EVERY_MINUTE, move |_, _| {
+        let job = Job::new(pattern, move |_, _| {
             // Full: the loop has one tick waiting, which is all it needs.
             let _ = sender.try_send(());
         })?;
@@ -95,12 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn the_minute_is_the_tickers() {
+    fn the_ticker_fires_and_its_pattern_is_the_minute() {
         runtime().block_on(async {
-            let mut ticks = Ticks::every_minute().await.expect("started");
-            ticks.next().await;
-            let second = chrono::Timelike::second(&chrono::Utc::now());
-            assert!(second < 10, "the tick came at second {second}");
+            let mut ticks = Ticks::at("* * * * * *").await.expect("started");
+            for _ in 0..2 {
+                ticks.receiver.recv().await.expect("a tick");
+            }
         });
+        let pattern = crate::config::CronText::parse(EVERY_MINUTE).expect("a pattern");
+        let at = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%F %T").expect("a time");
+        assert_eq!(pattern.next(at("2026-01-01 00:00:00")), Some(at("2026-01-01 00:01:00")));
     }
 }

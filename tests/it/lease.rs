@@ -285,6 +285,67 @@ fn a_run_that_loses_its_pipeline_between_two_chunks_stops_there() {
 }
 
 #[test]
+fn a_run_that_loses_its_pipeline_before_it_writes_leaves_nothing_behind() {
+    on_both_stores(|test| async move {
+        workouts(&test).await;
+        let store = Store::new(test.db.clone());
+        let before = contents(&test).await;
+        let (handle, thief) = (tokio::runtime::Handle::current(), store.clone());
+        let ambient = ambient(after(0), move |point| {
+            if point == "after_diff" {
+                let other = RunId::generate(now(), 8);
+                let taken = async { granted(&thief, &other, after(3600)).await };
+                tokio::task::block_in_place(|| handle.block_on(taken));
+            }
+        });
+        let error = run(&store, &pipeline(), &Options::default(), Trigger::Manual, &ambient)
+            .await
+            .expect_err("fenced");
+        // A model was trained; to put it in production is a write like any other.
+        assert_eq!((error.stage, error.kind), ("register", Kind::Fenced), "{error}");
+        assert_eq!(contents(&test).await, before);
+        assert_eq!(test.rows("SELECT status FROM pipeline_runs").await, [["failed"]]);
+    });
+}
+
+#[test]
+fn a_run_gives_signs_of_life_while_it_works() {
+    block_on(async {
+        let stores = [TestStore::sqlite().await, TestStore::mariadb().await];
+        let mut held = Vec::new();
+        for test in &stores {
+            test.db.migrate(now()).await.expect("migrate");
+            let store = Store::new(test.db.clone());
+            let (began, [first, ..]) = (std::time::Instant::now(), runs());
+            let mut world = ambient(now(), |_| {});
+            world.clock = Arc::new(move || {
+                let passed = i64::try_from(began.elapsed().as_micros()).expect("a short test");
+                Timestamp::from_micros(now().micros() + passed)
+            });
+            match Lease::acquire(&store, "nightly", &first, false, &world).await {
+                Ok(lease) => held.push((store, lease)),
+                Err(refused) => panic!("{refused:?}"),
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+        for (store, lease) in held {
+            let row = store.lease("nightly").await.expect("read").expect("there");
+            assert!(row.heartbeat_at >= after(9), "{row:?}");
+            assert_eq!(row.expires_at.micros() - row.heartbeat_at.micros(), 60_000_000);
+            lease.release(after(13)).await;
+            assert!(
+                store
+                    .lease("nightly")
+                    .await
+                    .expect("read")
+                    .expect("there")
+                    .is_free(after(13))
+            );
+        }
+    });
+}
+
+#[test]
 fn a_held_pipeline_is_refused_and_take_over_closes_the_other_run() {
     on_both_stores(|test| async move {
         workouts(&test).await;

@@ -93,6 +93,15 @@ async fn ledger(test: &TestStore) -> Vec<Vec<String>> {
     rows_until_second(test, query).await
 }
 
+/// Waits until a run is in the ledger.
+async fn one_has_begun(test: &TestStore) {
+    let began = Instant::now();
+    while test.rows("SELECT run_id FROM pipeline_runs").await.is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no run began");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 async fn workouts(test: &TestStore) {
     for n in 0..40 {
         let pace = if n % 2 == 0 { 9.0 } else { 19.0 } + f64::from(n) / 40.0;
@@ -126,6 +135,76 @@ fn three_nights_down_are_caught_up_once() {
         let starts = ["2026-06-01 02:30:02", "2026-06-04 12:00:00", "2026-06-05 02:30:00"];
         let expected = starts.map(|at| ["nightly", "schedule", "succeeded", at].map(str::to_owned).to_vec());
         assert_eq!(ledger(&test).await, expected);
+    });
+}
+
+#[test]
+fn nights_on_which_the_clock_changes_are_run_exactly_once() {
+    on_both_stores(|test| async move {
+        let test = test;
+        workouts(&test).await;
+        // Zone, a time that the change skips or repeats, the day before it, and the UTC starts of three nights.
+        let changes = [
+            (
+                "Europe/Berlin",
+                "30 2",
+                "2026-03-28",
+                ["28 01:30", "29 01:00", "30 00:30"],
+            ),
+            (
+                "Europe/Berlin",
+                "30 2",
+                "2026-10-24",
+                ["24 00:30", "25 00:30", "26 01:30"],
+            ),
+            (
+                "America/New_York",
+                "30 2",
+                "2026-03-07",
+                ["07 07:30", "08 07:00", "09 06:30"],
+            ),
+            (
+                "America/New_York",
+                "30 1",
+                "2026-10-31",
+                ["31 05:30", "01 05:30", "02 06:30"],
+            ),
+        ];
+        for (index, (zone, time, day, nights)) in changes.into_iter().enumerate() {
+            let name = format!("nightly {index}");
+            let file = format!("{}timezone = '{zone}'\n", text(&name)).replace("30 2", time);
+            let pipeline = Pipeline::parse(&file, "test.toml").expect("valid");
+            let schedule = pipeline.schedule.clone().expect("a schedule");
+            let world = World::new(day);
+            let store = Store::new(test.db.clone());
+            // The evening before is done.
+            let done = RunId::generate(now(), index as u32);
+            let (window, trigger) = (
+                paceline::store::workouts::Window::default(),
+                paceline::vocab::Trigger::Schedule,
+            );
+            let started = store.start_run(&done, &name, trigger, window, day.parse().expect("a day"));
+            started.await.expect("entered");
+            let mut scheduler = Scheduler::new(store, world.ambient(), vec![Entry { pipeline, schedule }]);
+            for five_minutes in 1..=(3 * 288) {
+                let from: Timestamp = day.parse().expect("a day");
+                world
+                    .clock
+                    .store(from.micros() + five_minutes * 300_000_000, Ordering::SeqCst);
+                let outcomes = once(&mut scheduler).await;
+                assert!(
+                    matches!(outcomes[..], [Outcome::Succeeded(_) | Outcome::NotDue]),
+                    "{outcomes:?}"
+                );
+            }
+            let begun = test
+                .rows(&format!(
+                    "SELECT started_at FROM pipeline_runs WHERE pipeline = '{name}' AND run_id <> '{done}' ORDER BY 1"
+                ))
+                .await;
+            let begun: Vec<&str> = begun.iter().map(|row| &row[0][8..16]).collect();
+            assert_eq!(begun, nights, "{zone} {day}");
+        }
     });
 }
 
@@ -302,6 +381,7 @@ fn an_overlap_with_the_own_last_run_is_skipped_and_said_once() {
             .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
             .await;
         // One run at a time: the other pipeline waits in line and has no row yet.
+        one_has_begun(&test).await;
         world.set("2026-06-02T02:30:00Z");
         watched.tick().await;
         watched
@@ -355,9 +435,7 @@ fn a_signal_lets_the_run_finish_and_what_waits_in_line_not_begin() {
         watched
             .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
             .await;
-        while test.rows("SELECT run_id FROM pipeline_runs").await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        one_has_begun(&test).await;
         watched.signals.send(Signal::Interrupt).await.expect("alive");
         watched
             .until("stopping", |health| {
@@ -394,6 +472,33 @@ fn pipeline_file(folder: &tempfile::TempDir, text: &str) -> String {
     let path = folder.path().join("nightly.toml");
     std::fs::write(&path, text).expect("a file");
     path.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn who_gets_the_lease_looks_again_before_it_runs() {
+    on_both_stores(|test| async move {
+        let test = test;
+        workouts(&test).await;
+        let world = World::new("2026-06-01T02:30:00Z");
+        let (handle, other) = (tokio::runtime::Handle::current(), Store::new(test.db.clone()));
+        let mut ambient = world.ambient();
+        // Between the look and the grasp another scheduler begins and ends.
+        ambient.entropy = Arc::new(move || {
+            let (run_id, window) = (RunId::generate(now(), 5), paceline::store::workouts::Window::default());
+            let at = "2026-06-01T02:30:00.5Z".parse().expect("an instant");
+            let run = other.start_run(&run_id, "nightly", paceline::vocab::Trigger::Schedule, window, at);
+            tokio::task::block_in_place(|| handle.block_on(run)).expect("entered");
+            6
+        });
+        let mut scheduler = Scheduler::new(Store::new(test.db.clone()), ambient, vec![entry("nightly")]);
+        assert!(matches!(once(&mut scheduler).await[..], [Outcome::DoneElsewhere]));
+        assert_eq!(ledger(&test).await.len(), 1);
+        assert_eq!(
+            test.rows("SELECT run_id FROM pipeline_lease").await,
+            [["NULL"]],
+            "given back"
+        );
+    });
 }
 
 #[test]
@@ -477,11 +582,7 @@ fn sigterm_lets_a_service_finish_its_run_and_exit_143() {
         ];
         // It never ran, so it is due at once.
         let child = paceline(&test, &arguments).spawn().expect("started");
-        let began = Instant::now();
-        while test.rows("SELECT run_id FROM pipeline_runs").await.is_empty() {
-            assert!(began.elapsed() < Duration::from_secs(60), "no run began");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        one_has_begun(&test).await;
         let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         assert!(kill.expect("kill").success());
         let output = child.wait_with_output().expect("ended");
