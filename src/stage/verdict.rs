@@ -11,9 +11,9 @@
 
 use serde::Serialize;
 
-use super::features::Row;
 use super::model::{Cluster, Clustering, Feature, MAX_FEATURES, Model};
 use super::params::MAX_CLUSTERS;
+use super::table::Row;
 use crate::vocab::Label;
 
 /// The rule that decided a label.

@@ -18,10 +18,10 @@ use rayon::prelude::*;
 
 use super::sample::{Purpose, generator, indices};
 use super::{Found, TrainError};
-use crate::stage::features::Table;
 use crate::stage::model::{Feature, MAX_FEATURES, Measure, Transform};
 use crate::stage::params::Params;
 use crate::stage::statistics::{deviation, mean};
+use crate::stage::table::Table;
 use crate::stage::verdict::{Point, smallest};
 use crate::vocab::Label;
 
