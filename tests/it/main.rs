@@ -7,6 +7,7 @@ mod db;
 mod ingest;
 mod ingest_properties;
 mod sample;
+mod spine;
 mod stages;
 mod stages_laws;
 mod stages_shared;

@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
 
 pub mod mariadb;
+pub mod world;
 
 use std::future::Future;
 
