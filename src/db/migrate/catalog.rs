@@ -51,17 +51,8 @@ pub(super) struct Parent {
 impl Snapshot {
     pub(super) async fn take(db: &Db) -> Result<Self, DbError> {
         let none = Params::none();
-        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        db.query(&COLUMNS, &none, |row| {
-            tables
-                .entry(row.text(0)?.to_owned())
-                .or_default()
-                .push(row.text(1)?.to_owned());
-            Ok(())
-        })
-        .await?;
         let mut applied = Vec::new();
-        if tables.contains_key(BOOKS) {
+        if tables(db).await?.contains_key(BOOKS) {
             db.query(&APPLIED, &none, |row| {
                 applied.push(AppliedMigration {
                     version: u32::try_from(row.int(0)?).unwrap_or(u32::MAX),
@@ -73,6 +64,8 @@ impl Snapshot {
             })
             .await?;
         }
+        // After the records: beside another process that migrates, each record has its table then.
+        let tables = tables(db).await?;
         let mut parent = None;
         db.query(&PARENT, &none, |row| {
             let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
@@ -92,6 +85,20 @@ impl Snapshot {
             parent,
         })
     }
+}
+
+/// Tables and views with their columns in order, without generated ones.
+async fn tables(db: &Db) -> Result<BTreeMap<String, Vec<String>>, DbError> {
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    db.query(&COLUMNS, &Params::none(), |row| {
+        tables
+            .entry(row.text(0)?.to_owned())
+            .or_default()
+            .push(row.text(1)?.to_owned());
+        Ok(())
+    })
+    .await?;
+    Ok(tables)
 }
 
 impl Parent {

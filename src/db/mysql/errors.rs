@@ -80,12 +80,6 @@ pub(super) fn in_use(statement: &str, error: &Error) -> DbError {
     let statement = statement.to_owned();
     let server = match error {
         Error::Server(server) => server,
-        Error::Io(_) if too_large(error) => {
-            return DbError::Other {
-                statement,
-                detail: "one row is larger than the server's max_allowed_packet; raise it".into(),
-            };
-        }
         Error::Io(_) | Error::Driver(DriverError::ConnectionClosed | DriverError::PoolDisconnected) => {
             return DbError::Transient {
                 statement,
@@ -129,11 +123,6 @@ pub(super) fn at_commit(transaction: &str, error: &Error) -> DbError {
         };
     }
     in_use(transaction, error)
-}
-
-/// The driver wraps its codec's refusal in an I/O error.
-fn too_large(error: &Error) -> bool {
-    matches!(error, Error::Io(IoError::Io(io)) if io.to_string().contains("max_allowed_packet"))
 }
 
 /// The driver's message without its own "Input/output error: Input/output error:" prefixes.
