@@ -1,13 +1,18 @@
 //! What is in the database before a migration.
 //!
-//! Invariants: reads only.
+//! Why: every decision of a migration is taken on one picture of the database.
+//!
+//! Invariants: reads only; of each recorded migration the picture holds what it made, also beside
+//! another process that migrates.
+//!
+//! Must not know: what is right or wrong about what it finds.
 
 use std::collections::BTreeMap;
 
-use super::{AppliedMigration, BOOKS, WORKOUTS};
+use super::{AppliedMigration, BOOKS};
 use crate::db::Db;
 use crate::db::error::DbError;
-use crate::db::statement::{Dialect, Statement};
+use crate::db::statement::Statement;
 use crate::db::value::Params;
 use crate::sql;
 
@@ -99,37 +104,4 @@ async fn tables(db: &Db) -> Result<BTreeMap<String, Vec<String>>, DbError> {
     })
     .await?;
     Ok(tables)
-}
-
-impl Parent {
-    /// Refuses a parent that no foreign key can refer to, with everything that is wrong with it.
-    pub(super) fn check(&self, dialect: Dialect) -> Result<(), DbError> {
-        let mut wrong = Vec::new();
-        let engine = self.engine.as_deref().unwrap_or("view");
-        match dialect {
-            Dialect::MySql if !engine.eq_ignore_ascii_case("innodb") => wrong.push(format!(
-                "its engine must be InnoDB, found {engine} (ALTER TABLE {WORKOUTS} ENGINE = InnoDB)"
-            )),
-            Dialect::Sqlite if engine == "view" => wrong.push("it must be a table, found a view".to_owned()),
-            _ => {}
-        }
-        match self.data_type.as_deref() {
-            None => wrong.push("it has no column workout_id".to_owned()),
-            Some("char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext") => {}
-            Some(other) => wrong.push(format!("workout_id must be a VARCHAR, found {other}")),
-        }
-        if self.unique_keys == 0 {
-            wrong.push("workout_id must have a unique key of its own (PRIMARY KEY or UNIQUE)".to_owned());
-        }
-        if wrong.is_empty() {
-            return Ok(());
-        }
-        Err(DbError::Migration {
-            version: 0,
-            detail: format!(
-                "the {WORKOUTS} that is already there cannot be referred to: {}",
-                wrong.join("; ")
-            ),
-        })
-    }
 }

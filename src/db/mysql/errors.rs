@@ -55,14 +55,30 @@ fn kind(error: &ServerError) -> Kind {
 /// Why no connection came about.
 pub(super) fn at_connect(target: &str, error: &Error) -> DbError {
     let target = target.to_owned();
-    let Error::Server(server) = error else {
-        let detail = match error {
-            Error::Driver(DriverError::NoClientSslFlagFromServer) => {
-                "the URL asks for TLS and the server offers none".to_owned()
-            }
-            other => plain(other),
-        };
-        return DbError::Unreachable { target, detail };
+    let server = match error {
+        Error::Server(server) => server,
+        Error::Driver(
+            DriverError::UnknownAuthPlugin { .. }
+            | DriverError::CleartextPluginDisabled
+            | DriverError::MysqlOldPasswordDisabled,
+        ) => {
+            return DbError::Denied {
+                target,
+                detail: plain(error),
+            };
+        }
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            return DbError::Unreachable {
+                target,
+                detail: "the URL asks for TLS and the server offers none".to_owned(),
+            };
+        }
+        other => {
+            return DbError::Unreachable {
+                target,
+                detail: plain(other),
+            };
+        }
     };
     let detail = server.to_string();
     match kind(server) {

@@ -27,7 +27,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
 
 use super::error::DbError;
-use super::statement::{Dialect, Statement, Step, Transaction};
+use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
 use super::url::MySqlUrl;
 use super::value::{Params, Row};
 use super::{ConnectOptions, guard};
@@ -62,6 +62,7 @@ pub(super) struct MySql {
 
 impl MySql {
     pub(super) async fn connect(url: &MySqlUrl, options: &ConnectOptions) -> Result<Self, DbError> {
+        url.check_files()?;
         let constraints = PoolConstraints::new(1, options.pool_max.max(1)).unwrap_or_default();
         let pool = PoolOpts::default()
             .with_constraints(constraints)
@@ -144,23 +145,16 @@ impl MySql {
 
     pub(super) async fn transact(&self, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
         let mut conn = self.acquire().await?;
-        let mut open = conn
-            .start_transaction(TxOpts::default())
-            .await
-            .map_err(|e| errors::in_use(transaction.name, &e))?;
-        match steps(&mut open, transaction).await {
-            Ok(affected) => {
-                open.commit()
-                    .await
-                    .map_err(|e| errors::at_commit(transaction.name, &e))?;
-                Ok(affected)
-            }
-            Err(error) => {
-                // Where the ROLLBACK does not arrive the connection is gone, and the server rolls back by itself.
-                let _ = open.rollback().await;
-                Err(error)
-            }
-        }
+        let mut open = begin(&mut conn, transaction.name).await?;
+        let result = steps(&mut open, transaction).await;
+        finish(open, transaction.name, result).await
+    }
+
+    pub(super) async fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
+        let mut conn = self.acquire().await?;
+        let mut open = begin(&mut conn, insert.table).await?;
+        let result = insert::insert(&mut open, insert, rows).await;
+        finish(open, insert.table, result).await
     }
 
     /// Runs one statement by the text protocol, which alone takes all DDL.
@@ -179,6 +173,23 @@ impl MySql {
             Err(_) => Err(lost(format!("connections are still in use after {CLOSE_TIMEOUT:?}"))),
         }
     }
+}
+
+async fn begin<'c>(conn: &'c mut Conn, name: &str) -> Result<mysql_async::Transaction<'c>, DbError> {
+    conn.start_transaction(TxOpts::default())
+        .await
+        .map_err(|e| errors::in_use(name, &e))
+}
+
+/// Commits where the work succeeded, else rolls back.
+async fn finish<T>(open: mysql_async::Transaction<'_>, name: &str, result: Result<T, DbError>) -> Result<T, DbError> {
+    if result.is_ok() {
+        open.commit().await.map_err(|e| errors::at_commit(name, &e))?;
+    } else {
+        // Where the ROLLBACK does not arrive the connection is gone, and the server rolls back by itself.
+        let _ = open.rollback().await;
+    }
+    result
 }
 
 async fn steps(open: &mut mysql_async::Transaction<'_>, transaction: &Transaction) -> Result<Vec<u64>, DbError> {

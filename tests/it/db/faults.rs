@@ -302,6 +302,13 @@ fn tls_is_used_and_checked_as_the_url_asks() {
                 .expect_err("an authority that nobody trusts");
             assert!(matches!(error, DbError::Unreachable { .. }), "{ask}: {error:?}");
         }
+        let error = cipher(format!("{url}?ssl-ca=/no/such/ca.pem"))
+            .await
+            .expect_err("no such file");
+        assert!(
+            matches!(&error, DbError::BadUrl { detail, .. } if detail.contains("/no/such/ca.pem")),
+            "{error:?}"
+        );
         let by_name = url.replace("127.0.0.1", "localhost");
         cipher(format!("{by_name}?ssl-mode=VERIFY_IDENTITY&ssl-ca={ca}"))
             .await

@@ -35,103 +35,97 @@ fn date(text: &str) -> WorkoutDate {
     text.parse().expect("a date")
 }
 
-/// Integers, floats, texts and times at and beyond every edge that a store might round at.
-fn edges() -> (Vec<i64>, Vec<f64>, Vec<String>, Vec<Timestamp>, Vec<WorkoutDate>) {
-    let ints = vec![i64::MIN, -1, 0, 1, 2_147_483_648, 9_007_199_254_740_993, i64::MAX];
-    let reals = vec![f64::MIN, -0.1, 0.0, 5e-324, 0.1 + 0.2, 1.0 / 3.0, f64::MAX];
-    let texts = [
-        "",
-        "it's \"quoted\" `so` \\ and ; -- :name ?",
-        "🏃‍♀️ trail — Zürich",
-        "trailing  ",
-        "line\r\nline\ttab",
-        "nul\0inside",
-        "Ｗide ｆorms ﷽",
-    ];
-    let instants = [
-        "0000-01-01",
-        "0001-02-03",
-        "1969-12-31 23:59:59.999999",
-        "1970-01-01",
-        "2024-03-31 02:30:00.000001",
-        "2038-01-19 03:14:08.5",
-        "9999-12-31 23:59:59.999999",
-    ];
-    let dates = [
-        "0000-01-01",
-        "0999-12-31 12:00",
-        "1969-12-31 23:59:59",
-        "2024-02-29 23:59:59",
-        "2024-03-31 02:30:00",
-        "2038-01-19 03:14:08",
-        "9999-12-31 23:59:59",
-    ];
-    (
-        ints,
-        reals,
-        texts.map(str::to_owned).to_vec(),
-        instants.map(instant).to_vec(),
-        dates.map(date).to_vec(),
-    )
+/// Values at and beyond every edge that a store might round at; row n is the nth of each.
+struct Edges {
+    ints: [i64; 7],
+    reals: [f64; 7],
+    texts: [&'static str; 7],
+    instants: [Timestamp; 7],
+    dates: [WorkoutDate; 7],
+}
+
+fn edges() -> Edges {
+    Edges {
+        ints: [i64::MIN, -1, 0, 1, 2_147_483_648, 9_007_199_254_740_993, i64::MAX],
+        reals: [f64::MIN, -0.1, 0.0, 5e-324, 0.1 + 0.2, 1.0 / 3.0, f64::MAX],
+        texts: [
+            "",
+            "it's \"quoted\" `so` \\ and ; -- :name ?",
+            "🏃‍♀️ trail — Zürich",
+            "trailing  ",
+            "line\r\nline\ttab",
+            "nul\0inside",
+            "Ｗide ｆorms ﷽",
+        ],
+        instants: [
+            "0000-01-01",
+            "0001-02-03",
+            "1969-12-31 23:59:59.999999",
+            "1970-01-01",
+            "2024-03-31 02:30:00.000001",
+            "2038-01-19 03:14:08.5",
+            "9999-12-31 23:59:59.999999",
+        ]
+        .map(instant),
+        dates: [
+            "0000-01-01",
+            "0999-12-31 12:00",
+            "1969-12-31 23:59:59",
+            "2024-02-29 23:59:59",
+            "2024-03-31 02:30:00",
+            "2038-01-19 03:14:08",
+            "9999-12-31 23:59:59",
+        ]
+        .map(date),
+    }
 }
 
 #[test]
 fn every_value_survives_the_store() {
     on_both_empty_stores(|store| async move {
         make_table(&store).await;
-        let (ints, reals, texts, instants, dates) = edges();
+        let edges = edges();
         let one = sql("INSERT INTO v (id, i, r, t, at, d) VALUES (:id, :i, :r, :t, :at, :d)");
-        for n in 0..ints.len() {
+        for n in 0..7 {
             let params = Params::none()
                 .with("id", n as i64)
-                .with("i", ints[n])
-                .with("r", reals[n])
-                .with("t", texts[n].as_str())
-                .with("at", instants[n])
-                .with("d", dates[n]);
+                .with("i", edges.ints[n])
+                .with("r", edges.reals[n])
+                .with("t", edges.texts[n])
+                .with("at", edges.instants[n])
+                .with("d", edges.dates[n]);
             assert_eq!(store.db.execute(one, &params).await.expect("insert"), 1);
         }
-        let batch = Batch::new(ints.len())
-            .each((100..).take(ints.len()).map(Value::Int))
-            .each(ints.clone())
-            .each(reals.clone())
-            .each(texts.clone())
-            .each(instants.clone())
-            .each(dates.clone());
+        let batch = Batch::new(7)
+            .each((100..107).map(Value::Int))
+            .each(edges.ints)
+            .each(edges.reals)
+            .each(edges.texts)
+            .each(edges.instants)
+            .each(edges.dates);
         assert_eq!(store.db.insert_many(&INTO_V, &batch).await.expect("insert_many"), 7);
         store.run("INSERT INTO v (id) VALUES (200)").await;
 
+        let all = sql("SELECT id, i, r, t, at, d FROM v ORDER BY id");
+        let none = Params::none();
         let mut at = 0;
-        let count = store
-            .db
-            .query(
-                sql("SELECT id, i, r, t, at, d FROM v ORDER BY id"),
-                &Params::none(),
-                |row| {
-                    let n = at % ints.len();
-                    if row.int(0)? == 200 {
-                        for column in 1..6 {
-                            assert_eq!(row.cell(column)?, Cell::Null);
-                        }
-                        return Ok(());
-                    }
-                    assert_eq!(row.int(1)?, ints[n]);
-                    assert_eq!(
-                        row.opt_real(2)?.map(f64::to_bits),
-                        Some(reals[n].to_bits()),
-                        "{}",
-                        reals[n]
-                    );
-                    assert_eq!(row.text(3)?, texts[n]);
-                    assert_eq!(row.instant(4)?, instants[n]);
-                    assert_eq!(row.opt_micros(5)?, Some(dates[n].micros()));
-                    at += 1;
-                    Ok(())
-                },
-            )
-            .await
-            .expect("query");
-        assert_eq!((count, at), (15, 14));
+        let count = store.db.query(all, &none, |row| {
+            if row.int(0)? == 200 {
+                for column in 1..6 {
+                    assert_eq!(row.cell(column)?, Cell::Null);
+                }
+                return Ok(());
+            }
+            let n = at % 7;
+            assert_eq!(row.int(1)?, edges.ints[n]);
+            assert_eq!(row.opt_real(2)?.map(f64::to_bits), Some(edges.reals[n].to_bits()));
+            assert_eq!(row.text(3)?, edges.texts[n]);
+            assert_eq!(row.instant(4)?, edges.instants[n]);
+            assert_eq!(row.opt_micros(5)?, Some(edges.dates[n].micros()));
+            at += 1;
+            Ok(())
+        });
+        assert_eq!((count.await.expect("query"), at), (15, 14));
     });
 }
 
