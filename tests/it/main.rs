@@ -1,6 +1,6 @@
 //! All integration tests in one binary: linking Polars once instead of once per file.
 
-#![allow(clippy::print_stderr, reason = "a skipped test says so loudly, on standard error")]
+#![allow(clippy::print_stderr, reason = "a test says which store it is on and what it skipped")]
 
 mod architecture;
 mod db;

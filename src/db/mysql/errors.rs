@@ -55,14 +55,30 @@ fn kind(error: &ServerError) -> Kind {
 /// Why no connection came about.
 pub(super) fn at_connect(target: &str, error: &Error) -> DbError {
     let target = target.to_owned();
-    let Error::Server(server) = error else {
-        let detail = match error {
-            Error::Driver(DriverError::NoClientSslFlagFromServer) => {
-                "the URL asks for TLS and the server offers none".to_owned()
-            }
-            other => plain(other),
-        };
-        return DbError::Unreachable { target, detail };
+    let server = match error {
+        Error::Server(server) => server,
+        Error::Driver(
+            DriverError::UnknownAuthPlugin { .. }
+            | DriverError::CleartextPluginDisabled
+            | DriverError::MysqlOldPasswordDisabled,
+        ) => {
+            return DbError::Denied {
+                target,
+                detail: plain(error),
+            };
+        }
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            return DbError::Unreachable {
+                target,
+                detail: "the URL asks for TLS and the server offers none".to_owned(),
+            };
+        }
+        other => {
+            return DbError::Unreachable {
+                target,
+                detail: plain(other),
+            };
+        }
     };
     let detail = server.to_string();
     match kind(server) {
@@ -80,12 +96,6 @@ pub(super) fn in_use(statement: &str, error: &Error) -> DbError {
     let statement = statement.to_owned();
     let server = match error {
         Error::Server(server) => server,
-        Error::Io(_) if too_large(error) => {
-            return DbError::Other {
-                statement,
-                detail: "one row is larger than the server's max_allowed_packet; raise it".into(),
-            };
-        }
         Error::Io(_) | Error::Driver(DriverError::ConnectionClosed | DriverError::PoolDisconnected) => {
             return DbError::Transient {
                 statement,
@@ -129,11 +139,6 @@ pub(super) fn at_commit(transaction: &str, error: &Error) -> DbError {
         };
     }
     in_use(transaction, error)
-}
-
-/// The driver wraps its codec's refusal in an I/O error.
-fn too_large(error: &Error) -> bool {
-    matches!(error, Error::Io(IoError::Io(io)) if io.to_string().contains("max_allowed_packet"))
 }
 
 /// The driver's message without its own "Input/output error: Input/output error:" prefixes.

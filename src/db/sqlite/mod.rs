@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use backon::{ExponentialBuilder, Retryable};
-use rusqlite::{CachedStatement, Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::DbError;
 use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
@@ -113,6 +113,10 @@ impl Sqlite {
             }
             Ok(affected)
         })
+    }
+
+    pub(super) fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
+        self.atomically(insert.table, |open| self.insert(open, insert, rows))
     }
 
     /// Runs a script of several statements and then one statement, all in one transaction.
@@ -232,7 +236,9 @@ fn open(path: &Path, options: &ConnectOptions, target: &str) -> Result<Connectio
         }
         _ => Opening::Refused(errors::in_use(target, "open", &error)),
     };
-    let connection = Connection::open(path).map_err(failed)?;
+    // Without SQLITE_OPEN_URI: a file name is a file name, whatever it begins with.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(options.busy_timeout).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     for (pragma, value) in [

@@ -8,7 +8,7 @@
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -41,6 +41,8 @@ pub struct Server {
     pub port: u16,
     /// The authority of its certificate; None where this machine has no `openssl` to make one.
     pub ca: Option<PathBuf>,
+    /// Outlives this process by design; see [`WATCHER`].
+    _watcher: Child,
 }
 
 /// The server of this test binary; starts it on first use.
@@ -162,7 +164,7 @@ fn start() -> Server {
     }
     // Its own group and no inherited pipes: Ctrl-C must not end the watcher before its work, and
     // `cargo test | tail` must not wait for it.
-    watcher
+    let watcher = watcher
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -170,7 +172,12 @@ fn start() -> Server {
         .spawn()
         .expect("sh");
     await_answer(&socket, &log);
-    Server { socket, port, ca }
+    Server {
+        socket,
+        port,
+        ca,
+        _watcher: watcher,
+    }
 }
 
 /// Options of both programs. mariadbd refuses to run as root unless told to.

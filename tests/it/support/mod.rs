@@ -29,6 +29,14 @@ pub struct TestStore {
     folder: Option<tempfile::TempDir>,
 }
 
+/// A type with a destructor is captured whole: without it, a case's `async move` block that uses only
+/// `store.db` takes that field alone, and the folder is removed under its feet.
+impl Drop for TestStore {
+    fn drop(&mut self) {
+        drop(self.folder.take());
+    }
+}
+
 /// The instant at which tests migrate.
 pub fn now() -> Timestamp {
     "2026-01-02T03:04:05.678901Z".parse().expect("an instant")
@@ -171,4 +179,13 @@ fn shown(cell: Cell<'_>) -> String {
             text.strip_suffix(".000000").map_or(text.clone(), str::to_owned)
         }
     }
+}
+
+/// Runs statements as the server's administrator, in the database of `url`, with the server's own
+/// session settings (so that dirt can be made that Paceline's sessions refuse).
+pub fn admin_text(url: &str, statements: &[&str]) {
+    let own = format!("USE {}", mariadb::database_of(url));
+    let mut all = vec![own.as_str()];
+    all.extend(statements);
+    mariadb::admin(&all);
 }
