@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so loudly, on standard error")]
 
 mod architecture;
+mod bad_input;
 mod db;
 mod ingest;
 mod ingest_properties;
