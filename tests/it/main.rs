@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a test says which store it is on and what it skipped")]
 
 mod architecture;
+mod bad_input;
 mod db;
 mod ingest;
 mod ingest_properties;

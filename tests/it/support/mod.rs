@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
 
+pub mod cli;
 pub mod mariadb;
 pub mod world;
 
