@@ -1,6 +1,9 @@
 //! All integration tests in one binary: linking Polars once instead of once per file.
 
-#![allow(clippy::print_stderr, reason = "a test says which store it is on and what it skipped")]
+#![allow(
+    clippy::print_stderr,
+    reason = "a test says which store it is on and what it skipped"
+)]
 
 mod architecture;
 mod bad_input;

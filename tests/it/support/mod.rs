@@ -11,6 +11,7 @@ pub mod mariadb;
 pub mod world;
 
 use std::future::Future;
+use std::sync::OnceLock;
 
 use paceline::db::error::DbError;
 use paceline::db::statement::{Dialect, Statement};
@@ -69,14 +70,15 @@ where
     });
 }
 
-/// Runs a future on a multi-thread runtime, as the program does.
+/// Runs a future on a multi-thread runtime, as the program does. One runtime serves the whole test
+/// binary: a connection pool dies with the runtime that made it.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(4).enable_all().build().expect("a runtime")
+    });
+    runtime.block_on(future)
 }
 
 impl TestStore {
