@@ -1,5 +1,6 @@
 //! The database layer: every case that has a meaning on both stores runs on both, from one list.
 
+mod durability;
 mod faults;
 mod migrations;
 mod refusals;
