@@ -41,11 +41,7 @@ fn model_part(text: &mut String, report: &RunReport) {
         (false, true) => "active",
         (_, false) => "not active",
     };
-    let _ = writeln!(
-        text,
-        "Model     {id}  version {version}  {}  {state}",
-        model.algorithm
-    );
+    let _ = writeln!(text, "Model     {id}  version {version}  {}  {state}", model.algorithm);
     for cluster in &model.clusters {
         let centre: Vec<String> = cluster
             .centroid
