@@ -12,10 +12,12 @@ mod admin;
 mod doctor;
 pub mod exit;
 mod explain;
+mod feedback;
 mod import;
 mod model;
 mod model_compare;
 mod output;
+mod overrides;
 mod progress;
 mod quarantine;
 mod read;
@@ -76,6 +78,10 @@ enum Command {
     History(read::HistoryArgs),
     /// Shows why a workout is classified as it is.
     Explain(explain::ExplainArgs),
+    /// What people say of classifications.
+    Feedback(feedback::FeedbackArgs),
+    /// Labels that people set, and that stand until a person clears them.
+    Override(overrides::OverrideArgs),
     /// Model versions and their lifecycle.
     Model(model::ModelArgs),
     /// The ledger of runs.
@@ -142,6 +148,8 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,
         Command::Explain(args) => explain::explain(&app, &args, output).await,
+        Command::Feedback(args) => feedback::feedback(&app, args, output).await,
+        Command::Override(args) => overrides::overrides(&app, args, output).await,
         Command::Model(args) => model::model(&app, args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,

@@ -10,9 +10,11 @@
 
 pub mod chain;
 pub mod classifications;
+pub mod feedback;
 pub mod history;
 pub mod lifecycle;
 pub mod models;
+pub mod overrides;
 pub mod probe;
 pub mod quarantine;
 pub mod runs;
