@@ -36,6 +36,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("pipeline_runs", "run_id"),
     ("pipeline_chunks", "run_id, chunk_no"),
     ("quarantined_rows", "quarantine_id"),
+    ("user_classification_feedback", "feedback_id"),
 ];
 
 /// One store and the world around it.
