@@ -25,6 +25,7 @@ mod run;
 mod run_report;
 mod runs;
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -168,11 +169,13 @@ fn init_logging(verbose: u8) {
         _ => "paceline=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
-    let _ = tracing_subscriber::fmt()
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
+    // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
+    let _ = subscriber.try_init();
 }
 
 #[cfg(test)]
