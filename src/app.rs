@@ -8,6 +8,8 @@
 //!
 //! Must not know: how results are printed.
 
+mod process;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -73,6 +75,7 @@ impl App {
             entropy: Arc::new(rand::random::<u32>),
             progress: Arc::clone(&self.progress),
             at_point: crash_point(std::env::var(CRASH_AT).ok().as_deref())?,
+            process: process::this(),
         })
     }
 

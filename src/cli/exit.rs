@@ -21,6 +21,8 @@ pub const USAGE: u8 = 2;
 pub const GATE: u8 = 4;
 /// The store cannot be reached.
 pub const UNREACHABLE: u8 = 69;
+/// Another run holds the pipeline, or has taken it over.
+pub const LEASE_HELD: u8 = 75;
 /// Bad configuration: login, privileges, schema, pipeline file.
 pub const CONFIG: u8 = 78;
 
@@ -65,6 +67,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
     match kind {
         Some(Kind::Gate) => GATE,
         Some(Kind::Unreachable) => UNREACHABLE,
+        Some(Kind::LeaseHeld | Kind::Fenced) => LEASE_HELD,
         Some(Kind::Config) => CONFIG,
         Some(Kind::Transient | Kind::Data | Kind::Bug) => FAILED,
         None => FAILED,
@@ -80,6 +83,8 @@ mod tests {
         let run = |kind| RunError::new("stage", kind, "what", "").into();
         assert_eq!(code(&run(Kind::Gate)), 4);
         assert_eq!(code(&run(Kind::Unreachable)), 69);
+        assert_eq!(code(&run(Kind::LeaseHeld)), 75);
+        assert_eq!(code(&run(Kind::Fenced)), 75);
         assert_eq!(code(&run(Kind::Config)), 78);
         assert_eq!(code(&run(Kind::Data)), 1);
         assert_eq!(code(&usage("no")), 2);

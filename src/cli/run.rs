@@ -77,6 +77,7 @@ impl Common {
             notes: self.notes.clone(),
             no_activate: self.no_activate,
             accept_churn,
+            take_over: false,
         })
     }
 }
@@ -92,6 +93,9 @@ pub struct RunArgs {
     /// Writes even where more workouts would be relabelled than gate.max_churn allows.
     #[arg(long)]
     accept_churn: bool,
+    /// Takes the pipeline from the run that holds it; that run writes nothing more.
+    #[arg(long)]
+    take_over: bool,
     /// The same as `plan`: shows what would be written, and writes nothing.
     #[arg(long, conflicts_with = "import")]
     dry_run: bool,
@@ -109,7 +113,10 @@ pub struct PlanArgs {
 
 /// Runs a pipeline, after the imports that were asked for.
 pub async fn run(app: &App, args: &RunArgs, output: Output) -> Result<()> {
-    let options = args.common.options(args.accept_churn)?;
+    let options = Options {
+        take_over: args.take_over,
+        ..args.common.options(args.accept_churn)?
+    };
     let pipeline = read_pipeline(&args.common.pipeline)?;
     if args.dry_run {
         let store = app.store(Access::Read).await?;

@@ -177,7 +177,7 @@ impl Store {
     }
 
     async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
-        self.db.transact(&transaction).await.map_err(as_conflict)?;
+        self.transact(transaction).await.map_err(as_conflict)?;
         Ok(())
     }
 

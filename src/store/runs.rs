@@ -24,6 +24,9 @@ use super::{Store, StoreError};
 
 static START: Statement = sql!("query/run_start");
 static FINISH: Statement = sql!("query/run_finish");
+static SKIP: Statement = sql!("query/run_skip");
+static ABANDON: Statement = sql!("query/run_abandon");
+static LAST_SCHEDULED: Statement = sql!("query/last_scheduled");
 static BY_ID: Statement = sql!("query/run_by_id");
 static LIST: Statement = sql!("query/list_runs");
 static CHUNKS: Statement = sql!("query/chunks_by_run");
@@ -132,6 +135,15 @@ pub struct LedgerRun {
     pub detail: Option<Box<RawValue>>,
     /// The error.
     pub failure: Option<RunFailure>,
+}
+
+/// When the last scheduled run of a pipeline began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LastScheduled {
+    /// Of all, the skipped ones too.
+    pub seen: Option<Timestamp>,
+    /// Of those that were not skipped.
+    pub begun: Option<Timestamp>,
 }
 
 /// One committed transaction of a run.
@@ -275,6 +287,64 @@ impl Store {
         let transaction = Transaction::new("finish run").execute(&FINISH, params, Expect::Rows(1));
         self.db.transact(&transaction).await?;
         Ok(())
+    }
+
+    /// Enters a run that did not begin because another one holds the pipeline, and says so.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn skip_run(
+        &self,
+        run_id: &RunId,
+        pipeline: &str,
+        trigger: Trigger,
+        window: Window,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let params = Params::none()
+            .with("run_id", run_id.as_str())
+            .with("pipeline", pipeline)
+            .with("trigger_kind", trigger.as_str())
+            .with("window_from", window.from)
+            .with("window_to", window.to)
+            .with("message", why)
+            .with("now", now);
+        self.db.execute(&SKIP, &params).await?;
+        Ok(())
+    }
+
+    /// Closes a run that cannot close itself any more: `partial` where it has committed chunks, else
+    /// `failed`. Nothing happens to a run that is closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn abandon_run(&self, run_id: &str, kind: &str, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        let params = Params::none()
+            .with("run_id", run_id)
+            .with("error_kind", kind)
+            .with("message", why)
+            .with("now", now);
+        self.db.execute(&ABANDON, &params).await?;
+        Ok(())
+    }
+
+    /// When the last scheduled run of a pipeline began.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn last_scheduled(&self, pipeline: &str) -> Result<LastScheduled, StoreError> {
+        let mut found = LastScheduled::default();
+        self.db
+            .query(&LAST_SCHEDULED, &Params::none().with("pipeline", pipeline), |row| {
+                found = LastScheduled {
+                    seen: row.opt_instant(0)?,
+                    begun: row.opt_instant(1)?,
+                };
+                Ok(())
+            })
+            .await?;
+        Ok(found)
     }
 
     /// The latest `limit` runs, newest first.

@@ -312,7 +312,7 @@ impl Store {
             .insert_many(&UPSERT_CHANGED, batch(changed))
             .insert_many(&quarantine::INSERT, quarantine::batch(refused, stamp));
         if !transaction.steps.is_empty() {
-            self.db.transact(&transaction).await?;
+            self.transact(transaction).await?;
         }
         Ok(())
     }

@@ -279,7 +279,7 @@ impl Store {
         if let Some((run_id, chunk_no)) = chunk.run {
             transaction = transaction.insert_many(&INSERT_CHUNK, chunk.marker(run_id, chunk_no, segment_id));
         }
-        self.db.transact(&transaction).await.map_err(as_conflict)?;
+        self.transact(transaction).await.map_err(as_conflict)?;
         Ok(Written {
             head: segment.link(),
             rows: chunk.rows(),
@@ -289,13 +289,13 @@ impl Store {
 
 /// A duplicate segment, or a duplicate new workout, is another writer's: the state that this chunk
 /// was computed from is no longer the state.
-pub(super) fn as_conflict(error: DbError) -> StoreError {
+pub(super) fn as_conflict(error: StoreError) -> StoreError {
     match error {
-        DbError::Duplicate { statement, .. } => StoreError::Db(DbError::Conflict {
+        StoreError::Db(DbError::Duplicate { statement, .. }) => StoreError::Db(DbError::Conflict {
             statement,
             expected: 1,
             found: 0,
         }),
-        other => StoreError::Db(other),
+        other => other,
     }
 }

@@ -10,6 +10,7 @@ mod bad_input;
 mod db;
 mod ingest;
 mod ingest_properties;
+mod lease;
 mod people;
 mod readme;
 mod sample;

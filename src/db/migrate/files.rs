@@ -50,7 +50,7 @@ macro_rules! migration {
 }
 
 /// All of them.
-pub(super) static MIGRATIONS: [Migration; 13] = [
+pub(super) static MIGRATIONS: [Migration; 14] = [
     migration!(1, "001", Table "workout_summary"),
     migration!(2, "002", Table "pipeline_runs"),
     migration!(3, "003", Table "audit_segments"),
@@ -64,6 +64,7 @@ pub(super) static MIGRATIONS: [Migration; 13] = [
     migration!(11, "011", Table "user_classification_feedback"),
     migration!(12, "012", Table "pipeline_chunks"),
     migration!(13, "013", Table "quarantined_rows"),
+    migration!(14, "014", Table "pipeline_lease"),
 ];
 
 #[cfg(test)]

@@ -85,6 +85,7 @@ impl World {
             clock: Arc::new(move || Timestamp::from_micros(clock.load(Ordering::SeqCst))),
             entropy: Arc::new(move || entropy.fetch_add(1, Ordering::SeqCst)),
             progress: Arc::new(Silent),
+            process: paceline::pipeline::lease::Process::default(),
             at_point: Arc::new(move |point| points.lock().expect("not poisoned").push(point)),
         }
     }

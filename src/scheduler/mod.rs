@@ -1,0 +1,3 @@
+//! Runs pipelines when they are due.
+
+pub mod due;
