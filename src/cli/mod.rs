@@ -24,6 +24,7 @@ mod read;
 mod run;
 mod run_report;
 mod runs;
+mod verify;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::app::{App, Settings};
+use crate::pipeline::Progress;
 use crate::store::workouts::Window;
 use crate::time::{Timestamp, WorkoutDate};
 
@@ -89,6 +91,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Input rows that were refused, kept whole with the reason.
     Quarantine(quarantine::QuarantineArgs),
+    /// Replays the history, re-hashes it, and compares it with the stored state.
+    Verify,
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
@@ -140,7 +144,8 @@ pub async fn main(cli: Cli) -> Result<()> {
         database_url: cli.database_url,
         now: cli.now,
     };
-    let app = App::new(settings, Arc::new(progress::Bars::default()));
+    let progress: Arc<dyn Progress> = Arc::new(progress::Bars::default());
+    let app = App::new(settings, Arc::clone(&progress));
     match cli.command {
         Command::Migrate(args) => admin::migrate(&app, &args, output).await,
         Command::Import(args) => import::import(&app, &args, output).await,
@@ -154,6 +159,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Model(args) => model::model(&app, args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
+        Command::Verify => verify::verify(&app, &progress, output).await,
         Command::Validate(args) => admin::validate(&args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),

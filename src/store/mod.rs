@@ -19,6 +19,7 @@ pub mod overrides;
 pub mod probe;
 pub mod quarantine;
 pub mod runs;
+pub mod verify;
 pub mod workouts;
 pub mod write;
 

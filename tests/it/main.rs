@@ -19,3 +19,4 @@ mod stages;
 mod stages_laws;
 mod stages_shared;
 mod support;
+mod verify;

@@ -153,6 +153,8 @@ async fn hold_for_random_sequences(world: &World, seed: u64) {
             state,
             "sequence {sequence}: replay gives another state"
         );
+        let verified = world.store.verify(|_| {}).await.expect("verify");
+        assert!(verified.ok, "sequence {sequence}: {verified:?}");
         let active = world
             .raw
             .rows("SELECT COUNT(*) FROM ml_model_registry WHERE status = 'active' AND is_production = 1")
