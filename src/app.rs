@@ -170,7 +170,7 @@ pub fn read_pipeline(path: &Path) -> Result<Pipeline> {
     })?;
     let parsed = Pipeline::parse(&text, &path.display().to_string());
     Ok(parsed.map_err(|error| {
-        let hint = "README.md lists the keys; `paceline validate` checks a file without running it";
+        let hint = "pipelines/nightly.toml shows every key; `paceline validate` checks a file without running it";
         RunError::new("pipeline file", Kind::Config, error, hint)
     })?)
 }
