@@ -103,6 +103,11 @@ impl Replay {
         outcome
     }
 
+    /// The folded state of every workout, by id, when the fold is over.
+    pub fn into_states(self) -> BTreeMap<String, State> {
+        self.states
+    }
+
     /// The folded state of every workout, by id.
     pub fn states(&self) -> &BTreeMap<String, State> {
         &self.states

@@ -24,6 +24,7 @@ mod read;
 mod run;
 mod run_report;
 mod runs;
+mod state;
 mod verify;
 
 use std::io::IsTerminal;
@@ -91,6 +92,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Input rows that were refused, kept whole with the reason.
     Quarantine(quarantine::QuarantineArgs),
+    /// Rebuilds the classifications of any instant from the history.
+    State(state::StateArgs),
     /// Replays the history, re-hashes it, and compares it with the stored state.
     Verify,
     /// Checks a pipeline file without running it.
@@ -159,6 +162,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Model(args) => model::model(&app, args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
+        Command::State(args) => state::state(&app, &args, output).await,
         Command::Verify => verify::verify(&app, &progress, output).await,
         Command::Validate(args) => admin::validate(&args, output),
         Command::Doctor => doctor::doctor(&app, output).await,

@@ -19,11 +19,13 @@ use crate::db::error::DbError;
 use crate::db::statement::Statement;
 use crate::db::value::{Params, Row};
 use crate::sql;
+use crate::time::Timestamp;
 
 use super::{Store, StoreError};
 
 static SEGMENTS: Statement = sql!("query/verify_segments");
 static HISTORY: Statement = sql!("query/verify_history");
+static REPLAY: Statement = sql!("query/replay_history");
 static STATE: Statement = sql!("query/verify_state");
 
 /// More findings than this are counted and not listed: a table that was overwritten breaks every row.
@@ -222,6 +224,35 @@ fn check_state(stored: &BTreeMap<String, State>, folded: &BTreeMap<String, State
 }
 
 impl Store {
+    /// The classifications as they were at `as_of` (inclusive), rebuilt from the history alone; of one
+    /// workout, or of all.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn state_as_of(
+        &self,
+        as_of: Timestamp,
+        workout_id: Option<&str>,
+    ) -> Result<BTreeMap<String, State>, StoreError> {
+        let mut replay = Replay::default();
+        let params = Params::none().with("as_of", as_of).with("workout_id", workout_id);
+        let each = |row: &Row<'_>| {
+            let entry = Entry {
+                workout_id: row.text(0)?,
+                previous: row.opt_text(1)?,
+                new: row.text(2)?,
+                source: row.text(3)?,
+                model_id: row.opt_text(4)?,
+                run_id: row.opt_text(5)?,
+            };
+            // A row that does not join up is `verify`'s to report; the state is what the rows say.
+            let _ = replay.push(&entry);
+            Ok(())
+        };
+        self.db.query(&REPLAY, &params, each).await?;
+        Ok(replay.into_states())
+    }
+
     /// Re-hashes the whole history, follows the chain, replays, and compares. `on_rows` is told how many
     /// history rows are through, now and then.
     ///
