@@ -22,6 +22,13 @@ pub struct FeedbackArgs {
     command: FeedbackCommand,
 }
 
+impl FeedbackArgs {
+    /// True for the command that lists answers.
+    pub fn is_list(&self) -> bool {
+        matches!(self.command, FeedbackCommand::List { .. })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum FeedbackCommand {
     /// Answers a classification; a correction is obeyed at once and for ever.

@@ -104,6 +104,24 @@ enum Command {
     Completions(admin::CompletionsArgs),
 }
 
+impl Command {
+    /// True where the command prints rows under one header, which is all that CSV can hold.
+    fn is_list(&self) -> bool {
+        match self {
+            Self::Migrate(_) | Self::Import(_) | Self::Run(_) | Self::Explain(_) | Self::Validate(_) => false,
+            Self::Plan(args) => args.is_list(),
+            Self::Feedback(args) => args.is_list(),
+            Self::Override(args) => args.is_list(),
+            Self::Model(args) => args.is_list(),
+            Self::Runs(args) => args.is_list(),
+            // A completion script and the answer of an export are the same in every format.
+            Self::Classifications(_) | Self::History(_) | Self::Quarantine(_) | Self::Doctor | Self::Completions(_) => {
+                true
+            }
+        }
+    }
+}
+
 /// A half-open range of workout dates.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 struct WindowArgs {
@@ -143,6 +161,10 @@ impl WindowArgs {
 pub async fn main(cli: Cli) -> Result<()> {
     init_logging(cli.verbose);
     let output = cli.output;
+    // Said before anything is done: a run that has written must not end as a failure to print.
+    if output == Output::Csv && !cli.command.is_list() {
+        return Err(exit::usage(output::CSV_IS_FOR_LISTS));
+    }
     let settings = Settings {
         database_url: cli.database_url,
         now: cli.now,

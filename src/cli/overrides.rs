@@ -21,6 +21,13 @@ pub struct OverrideArgs {
     command: OverrideCommand,
 }
 
+impl OverrideArgs {
+    /// True for the command that lists overrides.
+    pub fn is_list(&self) -> bool {
+        matches!(self.command, OverrideCommand::List)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum OverrideCommand {
     /// Sets a workout's label; no model changes it until it is cleared.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::pipeline::report::{MatrixCell, ModelSummary, RunReport};
 
 use super::import::sentence;
-use super::output::count;
+use super::output::{count, printable};
 
 /// The report as text.
 pub fn report_text(report: &RunReport) -> String {
@@ -81,9 +81,13 @@ fn rows_part(text: &mut String, report: &RunReport) {
         );
     }
     if !report.skipped.is_empty() {
-        let names: Vec<String> = report.skipped.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let names: Vec<String> = report.skipped.iter().map(named).collect();
         let _ = writeln!(text, "          other sports skipped: {}", names.join(", "));
     }
+}
+
+fn named((sport, n): (&String, &u64)) -> String {
+    format!("{} {n}", printable(sport))
 }
 
 fn changes_part(text: &mut String, report: &RunReport) {

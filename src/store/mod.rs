@@ -16,6 +16,7 @@ pub mod lease;
 pub mod lifecycle;
 pub mod models;
 pub mod overrides;
+pub mod privileges;
 pub mod probe;
 pub mod quarantine;
 pub mod runs;

@@ -7,13 +7,13 @@
 //!
 //! Must not know: what is right or wrong about what it finds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AppliedMigration, BOOKS};
-use crate::db::Db;
+use super::{AppliedMigration, BOOKS, MIGRATIONS, WORKOUTS};
 use crate::db::error::DbError;
 use crate::db::statement::Statement;
 use crate::db::value::Params;
+use crate::db::{Backend, Db};
 use crate::sql;
 
 static COLUMNS: Statement = Statement::per_dialect(
@@ -84,11 +84,35 @@ impl Snapshot {
             Ok(())
         })
         .await?;
-        Ok(Self {
+        let found = Self {
             tables,
             applied,
             parent,
-        })
+        };
+        found.check_hidden(db).await?;
+        Ok(found)
+    }
+
+    /// A server does not list the tables that a login may not touch. What looks absent is therefore
+    /// asked for by name: a missing GRANT must not be taken for a lost table, nor for a new database.
+    async fn check_hidden(&self, db: &Db) -> Result<(), DbError> {
+        let Backend::MySql(mysql) = &db.backend else {
+            return Ok(());
+        };
+        let applied = |version| self.applied.iter().any(|a| a.version == version);
+        let made = MIGRATIONS.iter().filter(|m| applied(m.version));
+        let needed: BTreeSet<&str> = made
+            .filter_map(|m| m.creates.table())
+            .chain([BOOKS, WORKOUTS])
+            .collect();
+        for table in needed.into_iter().filter(|table| !self.tables.contains_key(*table)) {
+            let text = format!("SELECT 1 FROM {table} LIMIT 0");
+            match mysql.define(&format!("read {table}"), &text).await {
+                Err(DbError::MissingSchema { .. }) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 

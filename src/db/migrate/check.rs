@@ -53,27 +53,32 @@ fn check_applied(found: &Snapshot, applied: &AppliedMigration, dialect: Dialect)
             applied.name, applied.checksum
         ));
     }
-    match migration.creates {
-        Creates::Table(name) if !found.tables.contains_key(name) => refuse(format!(
+    let Creates::Table(name) = migration.creates else {
+        return Ok(());
+    };
+    let Some(columns) = found.tables.get(name) else {
+        return refuse(format!(
             "it is recorded as applied, but its table {name} is gone; restore it from a backup, or delete row {} of \
              {BOOKS} to have it made anew, empty",
             applied.version
-        )),
-        _ => Ok(()),
+        ));
+    };
+    let missing = migration.missing(columns, dialect);
+    if missing.is_empty() {
+        return Ok(());
     }
+    refuse(format!(
+        "it is recorded as applied, but its table {name} lacks the columns {missing}; add them again, or restore the \
+         table from a backup"
+    ))
 }
 
 /// A table of a name that we would create: it must have our columns, or be left alone by its owner.
 fn check_columns(migration: &Migration, name: &str, columns: &[String], dialect: Dialect) -> Result<(), DbError> {
-    let missing: Vec<String> = migration
-        .columns(dialect)
-        .into_iter()
-        .filter(|column| !columns.iter().any(|c| c.eq_ignore_ascii_case(column)))
-        .collect();
+    let missing = migration.missing(columns, dialect);
     if missing.is_empty() {
         return Ok(());
     }
-    let missing = missing.join(", ");
     if name == WORKOUTS {
         return Err(DbError::MissingSchema {
             statement: migration.title(),

@@ -16,6 +16,16 @@ pub(super) enum Creates {
     Trigger(&'static str),
 }
 
+impl Creates {
+    /// The table, where it makes one.
+    pub(super) fn table(self) -> Option<&'static str> {
+        match self {
+            Self::Table(name) => Some(name),
+            Self::Trigger(_) => None,
+        }
+    }
+}
+
 /// One numbered step of the schema.
 #[derive(Debug)]
 pub(super) struct Migration {

@@ -162,10 +162,7 @@ pub(super) async fn run(db: &Db, now: Timestamp) -> Result<MigrationReport, DbEr
 }
 
 fn report(before: &BTreeMap<String, Vec<String>>, after: &BTreeMap<String, Vec<String>>) -> Vec<TableReport> {
-    let ours = MIGRATIONS.iter().filter_map(|m| match m.creates {
-        Creates::Table(name) => Some(name),
-        Creates::Trigger(_) => None,
-    });
+    let ours = MIGRATIONS.iter().filter_map(|m| m.creates.table());
     ours.chain([BOOKS])
         .map(|name| TableReport {
             name,
@@ -287,6 +284,13 @@ impl Migration {
         strip_comments(self.template(dialect))
             .replace("{{workout_id_charset}}", charset)
             .replace("{{workout_id_collation}}", collation)
+    }
+
+    /// Those of this table's columns that `columns` lacks, separated by commas; empty where it has all.
+    fn missing(&self, columns: &[String], dialect: Dialect) -> String {
+        let lacks = |column: &String| !columns.iter().any(|c| c.eq_ignore_ascii_case(column));
+        let missing: Vec<String> = self.columns(dialect).into_iter().filter(lacks).collect();
+        missing.join(", ")
     }
 
     /// The columns that a CREATE TABLE makes, without generated ones: the lines that begin with a

@@ -43,6 +43,8 @@ fn kind(error: &ServerError) -> Kind {
         // wrong date, not JSON, SIGNAL.
         1216 | 1217 | 1451 | 1452 | 1048 | 1364 | 3819 | 4025 | 1366 | 1406 | 1264 | 1265 | 1292 | 1690 | 3140
         | 1644 => Kind::Constraint,
+        // Illegal mix of collations, of two, three, many: a text that the column's character set cannot hold.
+        1267 | 1270 | 1271 => Kind::Constraint,
         // Read-only by option, transaction or mode; table or disk full; statement-based binary log (see the module
         // above).
         1290 | 1792 | 1836 | 1114 | 1021 | 1665 => Kind::Unwritable,
@@ -109,7 +111,10 @@ pub(super) fn in_use(statement: &str, error: &Error) -> DbError {
             };
         }
     };
-    let detail = server.to_string();
+    let mut detail = server.to_string();
+    if matches!(server.code, 1267 | 1270 | 1271) {
+        detail.push_str("; a text has characters that the column's character set cannot hold");
+    }
     match kind(server) {
         Kind::Denied => DbError::Denied {
             target: statement,
@@ -175,7 +180,7 @@ mod tests {
             (&[1062], "Duplicate"),
             (&[1205, 1213, 1020], "Transient"),
             (
-                &[1452, 1451, 1048, 3819, 4025, 1366, 1406, 1265, 1264, 1644],
+                &[1452, 1451, 1048, 3819, 4025, 1366, 1406, 1265, 1264, 1644, 1270],
                 "Constraint",
             ),
             (&[1290, 1792, 1836, 1114, 1021], "Unwritable"),

@@ -248,12 +248,22 @@ fn open(path: &Path, options: &ConnectOptions, target: &str) -> Result<Connectio
     ] {
         connection.pragma_update(None, pragma, value).map_err(failed)?;
     }
+    // The mode stays with the file: a look into somebody else's database must not change it.
+    if !ours_or_new(&connection).map_err(failed)? {
+        return Ok(connection);
+    }
     match connection.pragma_update(None, "journal_mode", "WAL") {
         // A read-only file can still be read in the mode it has.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {}
         result => result.map_err(failed)?,
     }
     Ok(connection)
+}
+
+/// True for a database without any table, and for one that Paceline has migrated.
+fn ours_or_new(connection: &Connection) -> rusqlite::Result<bool> {
+    let question = "SELECT COUNT(*) = 0 OR SUM(name = 'paceline_migrations') > 0 FROM sqlite_schema";
+    connection.query_row(question, [], |row| row.get(0))
 }
 
 /// Runs blocking work without holding up the other tasks of a multi-thread runtime.

@@ -10,13 +10,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{block_on, connect, shown_row, sql};
+use tempfile::TempDir;
+
+use super::mariadb::fresh_database;
+use super::{block_on, connect, shown, sql};
 use paceline::db::Db;
+use paceline::db::error::DbError;
 use paceline::db::statement::Dialect;
 use paceline::db::value::Params;
 
 /// The instant of every command that is not given another one.
 pub const NOW: &str = "2026-01-02T03:04:05Z";
+
+/// The table of runs.
+const LEDGER: &str = "pipeline_runs";
+/// The table of who holds which pipeline.
+const LEASE: &str = "pipeline_lease";
 
 /// No command of a test may take longer.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -106,8 +115,41 @@ impl Paceline {
         self.ok(&[&["--output", "json"], args].concat()).json()
     }
 
-    /// Every table of the store with its rows. The store must exist.
+    /// Runs a command that must fail with `code`, with each of `parts` on standard error, and leave
+    /// every table as it was (an SQLite file that was not there is still not there).
+    pub fn refused(&self, args: &[&str], code: i32, parts: &[&str]) -> Outcome {
+        let before = self.tables();
+        let outcome = self.run(args);
+        outcome.expect(code, parts);
+        assert_eq!(self.tables(), before, "{args:?} changed the store: {outcome}");
+        outcome
+    }
+
+    /// As [`Paceline::refused`], for a run that fails after it was entered into the ledger: the ledger
+    /// has one row more, which is closed as failed, and nothing else has changed.
+    pub fn failed_run(&self, args: &[&str], code: i32, parts: &[&str]) -> Outcome {
+        let mut before = self.tables();
+        let outcome = self.run(args);
+        outcome.expect(code, parts);
+        let mut after = self.tables();
+        // Holding the pipeline leaves its mark, whatever became of the run.
+        before.remove(LEASE);
+        after.remove(LEASE);
+        let (old, new) = (before.remove(LEDGER), after.remove(LEDGER));
+        assert_eq!(after, before, "{args:?} wrote: {outcome}");
+        let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+        let added: Vec<&Vec<String>> = new.iter().filter(|row| !old.contains(row)).collect();
+        assert_eq!((added.len(), new.len()), (1, old.len() + 1), "{new:?}");
+        assert!(added[0].contains(&"failed".to_owned()), "{added:?}");
+        outcome
+    }
+
+    /// Every table of the store with its rows; no table where an SQLite file is not there.
     pub fn tables(&self) -> Tables {
+        let absent = |path: &str| !std::path::Path::new(path).exists();
+        if self.url.strip_prefix("sqlite://").is_some_and(absent) {
+            return Tables::new();
+        }
         block_on(async {
             let db = connect(&self.url).await.expect("connect");
             let tables = read_tables(&db).await;
@@ -161,14 +203,26 @@ impl std::fmt::Display for Outcome {
 }
 
 /// A folder that goes with the value, and the binary on an SQLite file in it that is not there yet.
-pub fn on_new_sqlite() -> (tempfile::TempDir, Paceline) {
+pub fn on_new_sqlite() -> (TempDir, Paceline) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}", folder.path().join("paceline.db").display());
     (folder, Paceline::new(&url))
 }
 
+/// Runs `case` on a migrated SQLite file, then on a migrated MariaDB database, each with a folder for
+/// its files.
+pub fn on_both_stores(case: impl Fn(&Paceline, &TempDir)) {
+    let (folder, paceline) = on_new_sqlite();
+    let mariadb = Paceline::new(&fresh_database());
+    for (name, paceline) in [("SQLite", paceline), ("MariaDB", mariadb)] {
+        eprintln!("on {name}");
+        paceline.ok(&["migrate"]);
+        case(&paceline, &folder);
+    }
+}
+
 /// Writes a file into `folder`; returns its path as an argument.
-pub fn file(folder: &tempfile::TempDir, name: &str, contents: impl AsRef<[u8]>) -> String {
+pub fn file(folder: &TempDir, name: &str, contents: impl AsRef<[u8]>) -> String {
     let path: PathBuf = folder.path().join(name);
     std::fs::write(&path, contents).expect("write a file");
     path.display().to_string()
@@ -202,10 +256,23 @@ async fn read_tables(db: &Db) -> Tables {
     tables
 }
 
+/// All cells of a row as text. One that cannot be read is shown by its error: what a bad cell does to
+/// a command is what some tests are about.
+fn cells(row: &paceline::db::value::Row<'_>) -> Result<Vec<String>, DbError> {
+    let mut cells = Vec::new();
+    loop {
+        match row.cell(cells.len()) {
+            Ok(cell) => cells.push(shown(cell)),
+            Err(DbError::Decode { column, .. }) if column.starts_with('#') => return Ok(cells),
+            Err(error) => cells.push(error.to_string()),
+        }
+    }
+}
+
 async fn rows(db: &Db, text: &str) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let each = |row: &paceline::db::value::Row<'_>| {
-        rows.push(shown_row(row)?);
+        rows.push(cells(row)?);
         Ok(())
     };
     let read = db.query(sql(text), &Params::none(), each).await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use paceline::config::Pipeline;
 use paceline::db::statement::Dialect;
-use paceline::pipeline::import::{ImportOptions, ImportReport, import};
+use paceline::pipeline::import::{ImportOptions, ImportReport, ImportSource, import};
 use paceline::pipeline::plan::{Plan, plan};
 use paceline::pipeline::prepare::Options;
 use paceline::pipeline::report::RunReport;
@@ -103,7 +103,8 @@ impl World {
     /// Imports a text under the name `export.csv`.
     pub async fn import_with(&self, text: &str, options: ImportOptions) -> ImportReport {
         let input = std::io::Cursor::new(text.as_bytes().to_vec());
-        import(&self.store, "export.csv", input, options, &self.ambient())
+        let source = ImportSource::open("export.csv", input).expect("a header");
+        import(&self.store, source, options, &self.ambient())
             .await
             .expect("import")
     }
