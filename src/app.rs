@@ -9,6 +9,7 @@
 //! Must not know: how results are printed.
 
 mod process;
+mod signals;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -67,6 +68,11 @@ impl App {
     /// The current instant, or the fixed one.
     pub fn now(&self) -> Timestamp {
         self.settings.now.unwrap_or_else(system_now)
+    }
+
+    /// True where the clock stands still (`--now`).
+    pub fn is_frozen(&self) -> bool {
+        self.settings.now.is_some()
     }
 
     /// Clock, entropy, progress and crash points for a pipeline.
@@ -143,6 +149,8 @@ fn db_error(error: DbError) -> RunError {
     RunError::store("open store", error.into())
 }
 
+pub use signals::signals;
+
 fn system_now() -> Timestamp {
     Timestamp::from(chrono::Utc::now())
 }
@@ -189,6 +197,17 @@ pub fn read_pipeline(path: &Path) -> Result<Pipeline> {
         let hint = "pipelines/nightly.toml shows every key; `paceline validate` checks a file without running it";
         RunError::new("pipeline file", Kind::Config, error, hint)
     })?)
+}
+
+/// Replaces a file at once: who reads it sees the old text or the new one, never half of one.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn replace_file(path: &Path, text: &str) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Opens an export for import; a directory is refused here, where its name is known.

@@ -1,5 +1,6 @@
--- When the last scheduled run of a pipeline began: of all, and of those that were not skipped.
-SELECT MAX(started_at), MAX(CASE WHEN status <> 'skipped' THEN started_at END)
+-- The last scheduled run of a pipeline, skipped or not.
+SELECT run_id, status, started_at
 FROM pipeline_runs
 WHERE pipeline = :pipeline AND trigger_kind = 'schedule'
-ORDER BY 1
+ORDER BY started_at DESC, run_id DESC
+LIMIT 1

@@ -13,6 +13,7 @@ use crate::db::migrate::MigrationPlan;
 use crate::pipeline::{Kind, RunError};
 
 use super::output::{Output, Rows, json, line, list, one};
+use super::schedule::ListedJson;
 
 /// Tables of others that the question before a migration names.
 const FOREIGN_SHOWN: usize = 5;
@@ -176,12 +177,15 @@ struct ValidateJson {
     seed: u64,
     chunk_rows: usize,
     max_churn: f64,
+    schedule: Option<ListedJson>,
 }
 
 /// Checks a pipeline file.
-pub fn validate(args: &ValidateArgs, output: Output) -> Result<()> {
+pub fn validate(app: &App, args: &ValidateArgs, output: Output) -> Result<()> {
     let pipeline = read_pipeline(&args.pipeline)?;
+    let schedule = pipeline.schedule.as_ref();
     let value = ValidateJson {
+        schedule: schedule.map(|schedule| ListedJson::of(&pipeline.name, schedule, app.now())),
         pipeline: pipeline.name,
         valid: true,
         algorithm: pipeline.params.algorithm.to_string(),
@@ -192,8 +196,9 @@ pub fn validate(args: &ValidateArgs, output: Output) -> Result<()> {
     one(
         &value,
         || {
+            let times = value.schedule.as_ref().map_or_else(String::new, ListedJson::text);
             format!(
-                "{} is valid: pipeline '{}', {}",
+                "{} is valid: pipeline '{}', {}\n{times}",
                 args.pipeline.display(),
                 value.pipeline,
                 value.algorithm

@@ -24,6 +24,7 @@ mod read;
 mod run;
 mod run_report;
 mod runs;
+mod schedule;
 mod state;
 mod verify;
 
@@ -76,6 +77,8 @@ enum Command {
     Run(run::RunArgs),
     /// Shows what a run would write, and writes nothing.
     Plan(run::PlanArgs),
+    /// Runs pipelines when their [schedule] says so.
+    Schedule(schedule::ScheduleArgs),
     /// Lists the current classifications.
     Classifications(read::ClassificationsArgs),
     /// Shows every verdict there ever was on a workout.
@@ -108,16 +111,22 @@ impl Command {
     /// True where the command prints rows under one header, which is all that CSV can hold.
     fn is_list(&self) -> bool {
         match self {
-            Self::Migrate(_) | Self::Import(_) | Self::Run(_) | Self::Explain(_) | Self::Validate(_) => false,
+            Self::Migrate(_) | Self::Import(_) | Self::Run(_) | Self::Explain(_) | Self::Verify | Self::Validate(_) => {
+                false
+            }
+            Self::Schedule(args) => args.is_list(),
             Self::Plan(args) => args.is_list(),
             Self::Feedback(args) => args.is_list(),
             Self::Override(args) => args.is_list(),
             Self::Model(args) => args.is_list(),
             Self::Runs(args) => args.is_list(),
             // A completion script and the answer of an export are the same in every format.
-            Self::Classifications(_) | Self::History(_) | Self::Quarantine(_) | Self::Doctor | Self::Completions(_) => {
-                true
-            }
+            Self::Classifications(_)
+            | Self::History(_)
+            | Self::Quarantine(_)
+            | Self::State(_)
+            | Self::Doctor
+            | Self::Completions(_) => true,
         }
     }
 }
@@ -159,8 +168,12 @@ impl WindowArgs {
 /// # Errors
 /// Whatever failed; [`exit::code`] has its exit code.
 pub async fn main(cli: Cli) -> Result<()> {
-    init_logging(cli.verbose);
     let output = cli.output;
+    let service = matches!(&cli.command, Command::Schedule(args) if args.is_service());
+    // Nobody watches a service at work: it says what it does without being asked.
+    let verbose = if service { cli.verbose.max(1) } else { cli.verbose };
+    let json_logs = matches!(&cli.command, Command::Schedule(_)) && output.is_json();
+    init_logging(verbose, json_logs);
     // Said before anything is done: a run that has written must not end as a failure to print.
     if output == Output::Csv && !cli.command.is_list() {
         return Err(exit::usage(output::CSV_IS_FOR_LISTS));
@@ -176,6 +189,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Import(args) => import::import(&app, &args, output).await,
         Command::Run(args) => run::run(&app, &args, output).await,
         Command::Plan(args) => run::plan(&app, &args, output).await,
+        Command::Schedule(args) => schedule::schedule(&app, &args, output).await,
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,
         Command::Explain(args) => explain::explain(&app, &args, output).await,
@@ -186,14 +200,14 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
         Command::State(args) => state::state(&app, &args, output).await,
         Command::Verify => verify::verify(&app, &progress, output).await,
-        Command::Validate(args) => admin::validate(&args, output),
+        Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),
     }
 }
 
-/// Logs to standard error; `RUST_LOG` wins over `--verbose`.
-fn init_logging(verbose: u8) {
+/// Logs to standard error, a line or a JSON document an event; `RUST_LOG` wins over `--verbose`.
+fn init_logging(verbose: u8, json: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
         0 => "paceline=warn",
@@ -202,12 +216,16 @@ fn init_logging(verbose: u8) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let subscriber = tracing_subscriber::fmt()
+    let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colours)
         .with_writer(std::io::stderr);
     // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
-    let _ = subscriber.try_init();
+    let _ = if json {
+        logs.json().flatten_event(true).try_init()
+    } else {
+        logs.try_init()
+    };
 }
 
 #[cfg(test)]

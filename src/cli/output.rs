@@ -30,6 +30,13 @@ pub enum Output {
     Csv,
 }
 
+impl Output {
+    /// For programs.
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson)
+    }
+}
+
 /// Rows of text under a header.
 pub struct Rows {
     header: Vec<&'static str>,

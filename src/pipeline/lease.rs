@@ -20,6 +20,7 @@ use tokio::task::AbortHandle;
 use crate::id::RunId;
 use crate::store::Store;
 use crate::store::lease::{Claim, Claimed, Fence, LeaseRow};
+use crate::store::runs::RunFailure;
 use crate::time::Timestamp;
 
 use super::{Ambient, Kind, RunError};
@@ -138,7 +139,7 @@ impl Lease {
     }
 
     /// Gives the pipeline back.
-    pub async fn release(self, now: Timestamp) {
+    pub async fn release(&self, now: Timestamp) {
         self.beat.abort();
         if let Err(error) = self.ledger.release_lease(&self.fence, now).await {
             // The work is done and committed; the next run merely has to wait for the expiry.
@@ -157,7 +158,12 @@ impl Lease {
             row.heartbeat_at
         );
         tracing::warn!(pipeline = self.fence.pipeline, "{why}");
-        let closed = self.ledger.abandon_run(old, "taken_over", &why, ambient.now()).await;
+        let failure = RunFailure {
+            stage: "lease".to_owned(),
+            kind: "taken_over".to_owned(),
+            message: why,
+        };
+        let closed = self.ledger.abandon_run(old, &failure, ambient.now()).await;
         closed.map_err(|error| RunError::store("lease", error))
     }
 }

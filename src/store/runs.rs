@@ -27,6 +27,7 @@ static FINISH: Statement = sql!("query/run_finish");
 static SKIP: Statement = sql!("query/run_skip");
 static ABANDON: Statement = sql!("query/run_abandon");
 static LAST_SCHEDULED: Statement = sql!("query/last_scheduled");
+static LAST_BEGUN: Statement = sql!("query/last_scheduled_begun");
 static BY_ID: Statement = sql!("query/run_by_id");
 static LIST: Statement = sql!("query/list_runs");
 static CHUNKS: Statement = sql!("query/chunks_by_run");
@@ -137,13 +138,15 @@ pub struct LedgerRun {
     pub failure: Option<RunFailure>,
 }
 
-/// When the last scheduled run of a pipeline began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LastScheduled {
-    /// Of all, the skipped ones too.
-    pub seen: Option<Timestamp>,
-    /// Of those that were not skipped.
-    pub begun: Option<Timestamp>,
+/// A run that the scheduler began, or skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduledRun {
+    /// Its id.
+    pub run_id: String,
+    /// Where it stands.
+    pub status: String,
+    /// When it began, or was skipped.
+    pub started_at: Timestamp,
 }
 
 /// One committed transaction of a run.
@@ -319,28 +322,42 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`].
-    pub async fn abandon_run(&self, run_id: &str, kind: &str, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn abandon_run(&self, run_id: &str, failure: &RunFailure, now: Timestamp) -> Result<(), StoreError> {
         let params = Params::none()
             .with("run_id", run_id)
-            .with("error_kind", kind)
-            .with("message", why)
+            .with("error_stage", failure.stage.as_str())
+            .with("error_kind", failure.kind.as_str())
+            .with("message", failure.message.as_str())
             .with("now", now);
         self.db.execute(&ABANDON, &params).await?;
         Ok(())
     }
 
-    /// When the last scheduled run of a pipeline began.
+    /// The last scheduled run of a pipeline, skipped ones included.
     ///
     /// # Errors
     /// [`StoreError::Db`].
-    pub async fn last_scheduled(&self, pipeline: &str) -> Result<LastScheduled, StoreError> {
-        let mut found = LastScheduled::default();
+    pub async fn last_scheduled(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
+        self.scheduled_run(&LAST_SCHEDULED, pipeline).await
+    }
+
+    /// The last scheduled run of a pipeline that was not skipped.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn last_scheduled_begun(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
+        self.scheduled_run(&LAST_BEGUN, pipeline).await
+    }
+
+    async fn scheduled_run(&self, statement: &Statement, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
+        let mut found = None;
         self.db
-            .query(&LAST_SCHEDULED, &Params::none().with("pipeline", pipeline), |row| {
-                found = LastScheduled {
-                    seen: row.opt_instant(0)?,
-                    begun: row.opt_instant(1)?,
-                };
+            .query(statement, &Params::none().with("pipeline", pipeline), |row| {
+                found = Some(ScheduledRun {
+                    run_id: row.text(0)?.to_owned(),
+                    status: row.text(1)?.to_owned(),
+                    started_at: row.instant(2)?,
+                });
                 Ok(())
             })
             .await?;

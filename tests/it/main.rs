@@ -14,6 +14,7 @@ mod lease;
 mod people;
 mod readme;
 mod sample;
+mod schedule;
 mod spine;
 mod stages;
 mod stages_laws;
