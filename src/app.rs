@@ -44,8 +44,13 @@ pub enum Access {
     Read,
     /// As `Read`, but an embedded store is created and migrated on the way.
     Write,
-    /// Anything that can be reached, migrated or not.
+    /// Anything that can be reached, migrated or not; an embedded store is created.
     Bare,
+    /// As `Bare`, and nothing is created.
+    Probe,
+    /// As `Probe`, where an embedded store that is not there yet is looked at as the empty one that it
+    /// would be.
+    Preview,
 }
 
 /// The world as commands see it.
@@ -91,10 +96,9 @@ impl App {
     /// [`RunError`] of kind unreachable or config, with a hint.
     pub async fn store(&self, access: Access) -> Result<Store> {
         let db = self.connect(access).await?;
-        let plan = if access == Access::Bare {
-            None
-        } else {
-            Some(db.migration_plan().await.map_err(db_error)?)
+        let plan = match access {
+            Access::Bare | Access::Probe | Access::Preview => None,
+            Access::Read | Access::Write => Some(db.migration_plan().await.map_err(db_error)?),
         };
         let Some(plan) = plan.filter(|plan| !plan.pending.is_empty()) else {
             return Ok(Store::new(db));
@@ -115,18 +119,30 @@ impl App {
     }
 
     async fn connect(&self, access: Access) -> Result<Db> {
-        let url: DatabaseUrl = self.settings.database_url.parse().map_err(db_error)?;
+        let mut url: DatabaseUrl = self.settings.database_url.parse().map_err(db_error)?;
         if let DatabaseUrl::Sqlite(path) = &url
-            && access == Access::Read
             && !path.exists()
         {
-            let found = format!("there is no store at {}", path.display());
-            let hint =
-                "create it with `paceline import FILE` or `paceline migrate`, or name another with --database-url";
-            return Err(RunError::new("open store", Kind::Unreachable, found, hint).into());
+            match access {
+                Access::Read | Access::Probe => return Err(no_store(path).into()),
+                // Where the folder is missing too, connecting says so and creates nothing.
+                Access::Preview if folder_of(path).is_dir() => url = DatabaseUrl::Sqlite(":memory:".into()),
+                Access::Preview | Access::Write | Access::Bare => {}
+            }
         }
         Ok(Db::connect(&url, &ConnectOptions::default()).await.map_err(db_error)?)
     }
+}
+
+fn no_store(path: &Path) -> RunError {
+    let found = format!("there is no store at {}", path.display());
+    let hint = "create it with `paceline import FILE` or `paceline migrate`, or name another with --database-url";
+    RunError::new("open store", Kind::Unreachable, found, hint)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 fn db_error(error: DbError) -> RunError {
@@ -178,7 +194,7 @@ pub fn read_pipeline(path: &Path) -> Result<Pipeline> {
     })?;
     let parsed = Pipeline::parse(&text, &path.display().to_string());
     Ok(parsed.map_err(|error| {
-        let hint = "README.md lists the keys; `paceline validate` checks a file without running it";
+        let hint = "pipelines/nightly.toml shows every key; `paceline validate` checks a file without running it";
         RunError::new("pipeline file", Kind::Config, error, hint)
     })?)
 }

@@ -12,10 +12,12 @@ mod admin;
 mod doctor;
 pub mod exit;
 mod explain;
+mod feedback;
 mod import;
 mod model;
 mod model_compare;
 mod output;
+mod overrides;
 mod progress;
 mod quarantine;
 mod read;
@@ -23,13 +25,17 @@ mod run;
 mod run_report;
 mod runs;
 mod schedule;
+mod state;
+mod verify;
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::app::{App, Settings};
+use crate::pipeline::Progress;
 use crate::store::workouts::Window;
 use crate::time::{Timestamp, WorkoutDate};
 
@@ -79,18 +85,50 @@ enum Command {
     History(read::HistoryArgs),
     /// Shows why a workout is classified as it is.
     Explain(explain::ExplainArgs),
+    /// What people say of classifications.
+    Feedback(feedback::FeedbackArgs),
+    /// Labels that people set, and that stand until a person clears them.
+    Override(overrides::OverrideArgs),
     /// Model versions and their lifecycle.
     Model(model::ModelArgs),
     /// The ledger of runs.
     Runs(runs::RunsArgs),
     /// Input rows that were refused, kept whole with the reason.
     Quarantine(quarantine::QuarantineArgs),
+    /// Rebuilds the classifications of any instant from the history.
+    State(state::StateArgs),
+    /// Replays the history, re-hashes it, and compares it with the stored state.
+    Verify,
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
     Doctor,
     /// Prints a completion script for a shell.
     Completions(admin::CompletionsArgs),
+}
+
+impl Command {
+    /// True where the command prints rows under one header, which is all that CSV can hold.
+    fn is_list(&self) -> bool {
+        match self {
+            Self::Migrate(_) | Self::Import(_) | Self::Run(_) | Self::Explain(_) | Self::Verify | Self::Validate(_) => {
+                false
+            }
+            Self::Schedule(args) => args.is_list(),
+            Self::Plan(args) => args.is_list(),
+            Self::Feedback(args) => args.is_list(),
+            Self::Override(args) => args.is_list(),
+            Self::Model(args) => args.is_list(),
+            Self::Runs(args) => args.is_list(),
+            // A completion script and the answer of an export are the same in every format.
+            Self::Classifications(_)
+            | Self::History(_)
+            | Self::Quarantine(_)
+            | Self::State(_)
+            | Self::Doctor
+            | Self::Completions(_) => true,
+        }
+    }
 }
 
 /// A half-open range of workout dates.
@@ -131,17 +169,21 @@ impl WindowArgs {
 /// Whatever failed; [`exit::code`] has its exit code.
 pub async fn main(cli: Cli) -> Result<()> {
     let output = cli.output;
-    match &cli.command {
-        // Nobody watches a service at work: it says what it does without being asked.
-        Command::Schedule(args) if args.is_service() => init_logging(cli.verbose.max(1), output.is_json()),
-        Command::Schedule(_) => init_logging(cli.verbose, output.is_json()),
-        _ => init_logging(cli.verbose, false),
+    let service = matches!(&cli.command, Command::Schedule(args) if args.is_service());
+    // Nobody watches a service at work: it says what it does without being asked.
+    let verbose = if service { cli.verbose.max(1) } else { cli.verbose };
+    let json_logs = matches!(&cli.command, Command::Schedule(_)) && output.is_json();
+    init_logging(verbose, json_logs);
+    // Said before anything is done: a run that has written must not end as a failure to print.
+    if output == Output::Csv && !cli.command.is_list() {
+        return Err(exit::usage(output::CSV_IS_FOR_LISTS));
     }
     let settings = Settings {
         database_url: cli.database_url,
         now: cli.now,
     };
-    let app = App::new(settings, Arc::new(progress::Bars::default()));
+    let progress: Arc<dyn Progress> = Arc::new(progress::Bars::default());
+    let app = App::new(settings, Arc::clone(&progress));
     match cli.command {
         Command::Migrate(args) => admin::migrate(&app, &args, output).await,
         Command::Import(args) => import::import(&app, &args, output).await,
@@ -151,9 +193,13 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,
         Command::Explain(args) => explain::explain(&app, &args, output).await,
+        Command::Feedback(args) => feedback::feedback(&app, args, output).await,
+        Command::Override(args) => overrides::overrides(&app, args, output).await,
         Command::Model(args) => model::model(&app, args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
+        Command::State(args) => state::state(&app, &args, output).await,
+        Command::Verify => verify::verify(&app, &progress, output).await,
         Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),
@@ -169,10 +215,12 @@ fn init_logging(verbose: u8, json: bool) {
         _ => "paceline=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(colours)
         .with_writer(std::io::stderr);
+    // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
     let _ = if json {
         logs.json().flatten_event(true).try_init()
     } else {

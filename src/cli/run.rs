@@ -17,8 +17,8 @@ use crate::stage::decide::Retrain;
 use crate::vocab::{Algorithm, Trigger};
 
 use super::WindowArgs;
-use super::import::import_all;
-use super::output::{Output, Rows, json, line, list, number, one, text};
+use super::import::{import_all, open_all};
+use super::output::{Output, Rows, json, line, list, number, one, page, text};
 use super::run_report::report_text;
 
 /// When a model is trained.
@@ -65,6 +65,13 @@ struct Common {
     /// Registers a freshly trained model without putting it in production or classifying with it.
     #[arg(long)]
     no_activate: bool,
+}
+
+impl PlanArgs {
+    /// True where rows are listed.
+    pub fn is_list(&self) -> bool {
+        self.rows
+    }
 }
 
 impl Common {
@@ -123,9 +130,10 @@ pub async fn run(app: &App, args: &RunArgs, output: Output) -> Result<()> {
         let plan = plan_run(&store, &pipeline, &options, &app.ambient()?).await?;
         return print_report(&plan.report, output);
     }
+    let sources = open_all(&args.import)?;
     let store = app.store(Access::Write).await?;
     let ambient = app.ambient()?;
-    let imports = import_all(&store, &args.import, ImportOptions::default(), &ambient).await?;
+    let imports = import_all(&store, sources, ImportOptions::default(), &ambient).await?;
     let report = run_pipeline(&store, &pipeline, &options, Trigger::Manual, &ambient).await?;
     print_report(&RunReport { imports, ..report }, output)
 }
@@ -154,7 +162,7 @@ fn print_plan(plan: &Plan, with_rows: bool, output: Output) -> Result<()> {
     }
     match output {
         Output::Table => {
-            line(report_text(&plan.report).trim_end())?;
+            page(&report_text(&plan.report))?;
             line("")?;
             list(&plan.rows, &rows_of(&plan.rows), "No rows would be written.", output)
         }

@@ -41,6 +41,11 @@ pub struct ScheduleArgs {
 }
 
 impl ScheduleArgs {
+    /// True where it prints rows under a header.
+    pub fn is_list(&self) -> bool {
+        self.list
+    }
+
     /// True where it stays.
     pub fn is_service(&self) -> bool {
         !self.once && !self.list

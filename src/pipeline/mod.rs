@@ -8,10 +8,12 @@
 //!
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
+pub mod answers;
 pub mod choose;
 pub mod import;
 pub mod labels;
 pub mod lease;
+pub mod people;
 pub mod plan;
 pub mod prepare;
 pub mod register;

@@ -20,6 +20,7 @@ use crate::stage::diff::{Change, ChangeSet, Outcome};
 use crate::store::Store;
 use crate::store::lifecycle::Registration;
 use crate::store::models::NewModel;
+use crate::store::privileges;
 use crate::store::quarantine::Stamp;
 use crate::store::runs::{OutcomeCounts, RunFailure, RunOutcome};
 use crate::store::workouts::Window;
@@ -51,7 +52,8 @@ struct Committed {
 ///
 /// # Errors
 /// [`RunError`]; its kind decides the exit code. The ledger has the run as failed then; as skipped where
-/// another run holds the pipeline and nobody is waiting at a terminal to be told so.
+/// another run holds the pipeline and nobody is waiting at a terminal to be told so; not at all where the
+/// login may not write all that a run writes.
 pub async fn run(
     store: &Store,
     pipeline: &Pipeline,
@@ -59,6 +61,7 @@ pub async fn run(
     trigger: Trigger,
     ambient: &Ambient,
 ) -> Result<RunReport, RunError> {
+    check_privileges(store).await?;
     let run_id = RunId::generate(ambient.now(), (ambient.entropy)());
     let lease = match Lease::acquire(store, &pipeline.name, &run_id, options.take_over, ambient).await {
         Ok(lease) => lease,
@@ -83,6 +86,17 @@ pub async fn run(
     let result = run_under(&lease, &run_id, pipeline, options, trigger, ambient).await;
     lease.release(ambient.now()).await;
     result
+}
+
+/// Refuses a login that may not write all that a run writes, before anything is written.
+///
+/// # Errors
+/// [`RunError`] of kind config that names what is missing.
+pub async fn check_privileges(store: &Store) -> Result<(), RunError> {
+    for needs in [&privileges::RUN[..], &privileges::VERDICTS] {
+        store.require(needs).await.map_err(|e| RunError::store("start", e))?;
+    }
+    Ok(())
 }
 
 fn window_of(pipeline: &Pipeline, options: &Options) -> Window {

@@ -6,6 +6,7 @@
 //! Must not know: the database, tokio, the clock, the environment, entropy.
 
 pub mod classify;
+mod clustering;
 pub mod decide;
 pub mod diff;
 pub mod features;
@@ -15,5 +16,6 @@ pub mod model;
 pub mod params;
 mod silhouette;
 mod statistics;
+mod table;
 pub mod train;
 mod verdict;

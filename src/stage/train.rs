@@ -12,7 +12,6 @@ pub(super) mod sample;
 
 use rayon::prelude::*;
 
-use super::features::Table;
 use super::fingerprint::Fingerprint;
 use super::frame::{Features, Frame};
 use super::model::{Cluster, Clustering, Feature, Model};
@@ -20,6 +19,7 @@ use super::params::{Params, ParamsError};
 use super::silhouette;
 pub use super::statistics::TrainingStats;
 use super::statistics::{Labelled, Spans};
+use super::table::Table;
 use super::verdict::{Point, distances, smallest, transformed};
 use crate::vocab::{Algorithm, Label};
 use sample::{Purpose, generator, indices};

@@ -10,13 +10,17 @@
 
 pub mod chain;
 pub mod classifications;
+pub mod feedback;
 pub mod history;
 pub mod lease;
 pub mod lifecycle;
 pub mod models;
+pub mod overrides;
+pub mod privileges;
 pub mod probe;
 pub mod quarantine;
 pub mod runs;
+pub mod verify;
 pub mod workouts;
 pub mod write;
 

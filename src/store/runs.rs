@@ -224,6 +224,13 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
     })
 }
 
+/// The most characters of an error that the ledger keeps: four bytes each, they fit MySQL's TEXT.
+const MAX_ERROR_CHARS: usize = 16_000;
+
+fn bounded(message: &str) -> String {
+    message.chars().take(MAX_ERROR_CHARS).collect()
+}
+
 impl Store {
     /// Enters a run into the ledger as running.
     ///
@@ -279,7 +286,7 @@ impl Store {
             .with("detail", outcome.detail.as_deref())
             .with("error_stage", failure.map(|f| f.stage.as_str()))
             .with("error_kind", failure.map(|f| f.kind.as_str()))
-            .with("error_message", failure.map(|f| f.message.as_str()));
+            .with("error_message", failure.map(|f| bounded(&f.message)));
         let transaction = Transaction::new("finish run").execute(&FINISH, params, Expect::Rows(1));
         self.db.transact(&transaction).await?;
         Ok(())
