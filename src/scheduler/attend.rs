@@ -17,7 +17,7 @@ use tokio::task::JoinError;
 use crate::id::RunId;
 use crate::pipeline::lease::{Lease, Refused, held_sentence};
 use crate::pipeline::prepare::Options;
-use crate::pipeline::run::{run_under, skip};
+use crate::pipeline::run::{check_privileges, run_under, skip};
 use crate::pipeline::{Ambient, Kind, RunError};
 use crate::store::Store;
 use crate::store::lease::LeaseRow;
@@ -46,6 +46,7 @@ pub(super) async fn attend(world: Arc<World>, entry: Arc<Entry>, at: Timestamp) 
 
 async fn attended(world: &Arc<World>, entry: &Arc<Entry>, at: Timestamp) -> Result<Outcome, RunError> {
     let (store, ambient, name) = (&world.store, &world.ambient, &entry.pipeline.name);
+    check_privileges(store).await?;
     let run_id = RunId::generate(ambient.now(), (ambient.entropy)());
     let lease = match Lease::acquire(store, name, &run_id, false, ambient).await {
         Ok(lease) => Arc::new(lease),

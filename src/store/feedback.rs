@@ -211,8 +211,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn add_feedback(&self, feedback: &NewFeedback) -> Result<(), StoreError> {
-        self.db.insert_many(&INSERT, &feedback.batch()).await?;
-        Ok(())
+        self.insert_all(&INSERT, feedback.batch()).await
     }
 
     /// Marks feedback as learned by a model that is active already.
@@ -222,7 +221,7 @@ impl Store {
     pub async fn mark_feedback_processed(&self, ids: &[i64], model_id: &str, now: Timestamp) -> Result<(), StoreError> {
         let transaction = mark_processed(Transaction::new("mark feedback"), ids, model_id, now);
         if !transaction.steps.is_empty() {
-            self.db.transact(&transaction).await?;
+            self.transact(transaction).await?;
         }
         Ok(())
     }

@@ -179,7 +179,11 @@ fn every_write_of_the_store_goes_past_the_fence() {
     // lost its pipeline. The lease itself and a run's own ledger row are written without.
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
     for path in sources(&src) {
-        if path.ends_with("lease.rs") || path.ends_with("runs.rs") {
+        // privileges.rs asks, by statements that write no row.
+        if ["lease.rs", "runs.rs", "privileges.rs"]
+            .iter()
+            .any(|file| path.ends_with(file))
+        {
             continue;
         }
         let text = fs::read_to_string(&path).expect("a source file");
