@@ -6,11 +6,16 @@ use paceline::db::statement::Dialect;
 
 use crate::support::{TestStore, admin_text, block_on, connect, now, on_both_empty_stores, on_both_stores};
 
+/// How many migrations there are.
+const ALL: usize = 14;
+/// How many tables Paceline has, the bookkeeping included.
+const TABLES: usize = 11;
+
 #[test]
 fn migrating_twice_is_migrating_once() {
     on_both_empty_stores(|store| async move {
         let plan = store.db.migration_plan().await.expect("plan");
-        assert_eq!(plan.pending.len(), 14, "the bookkeeping and thirteen migrations");
+        assert_eq!(plan.pending.len(), ALL + 1, "the bookkeeping and every migration");
         assert!(plan.applied.is_empty() && plan.foreign_tables.is_empty());
         assert!(
             plan.pending
@@ -23,8 +28,8 @@ fn migrating_twice_is_migrating_once() {
         );
 
         let first = store.db.migrate(now()).await.expect("migrate");
-        assert_eq!(first.applied.len(), 13);
-        assert_eq!(first.tables.len(), 10);
+        assert_eq!(first.applied.len(), ALL);
+        assert_eq!(first.tables.len(), TABLES);
         assert!(first.tables.iter().all(|t| t.created));
         let history = TableReport {
             name: "workout_classification_history",
@@ -36,10 +41,10 @@ fn migrating_twice_is_migrating_once() {
         let second = store.db.migrate(now()).await.expect("migrate again");
         assert!(second.applied.is_empty());
         assert!(second.tables.iter().all(|t| !t.created));
-        assert_eq!(second.tables.len(), 10);
+        assert_eq!(second.tables.len(), TABLES);
         let plan = store.db.migration_plan().await.expect("plan");
         assert!(plan.pending.is_empty() && plan.foreign_tables.is_empty());
-        assert_eq!(plan.applied.len(), 13);
+        assert_eq!(plan.applied.len(), ALL);
         assert_eq!(plan.applied[6].name, "workout_classification_history");
         assert_eq!(plan.applied[6].applied_at, now());
         assert_eq!(plan.applied[6].checksum.len(), 64);
@@ -55,9 +60,9 @@ fn a_crash_between_statement_and_record_is_made_good() {
         // As many records lost as there can be: from one to all, and the bookkeeping itself.
         for (lost, again) in [
             ("DELETE FROM paceline_migrations WHERE version = 13", 1),
-            ("DELETE FROM paceline_migrations WHERE version > 6", 7),
-            ("DELETE FROM paceline_migrations", 13),
-            ("DROP TABLE paceline_migrations", 13),
+            ("DELETE FROM paceline_migrations WHERE version > 6", ALL - 6),
+            ("DELETE FROM paceline_migrations", ALL),
+            ("DROP TABLE paceline_migrations", ALL),
         ] {
             store.run(lost).await;
             let report = store.db.migrate(now()).await.expect(lost);
@@ -91,7 +96,8 @@ fn several_at_once_do_not_break_each_other() {
         for task in tasks {
             task.await.expect("no panic").expect("migrate");
         }
-        assert_eq!(store.rows("SELECT COUNT(*) FROM paceline_migrations").await, [["13"]]);
+        let counted = store.rows("SELECT COUNT(*) FROM paceline_migrations").await;
+        assert_eq!(counted, [[ALL.to_string()]]);
         assert!(store.db.migrate(now()).await.expect("again").applied.is_empty());
     });
 }
@@ -169,7 +175,7 @@ fn a_table_of_our_name_that_is_not_ours_is_refused_before_anything_is_written() 
         assert_eq!(plan.to_string(), said);
         store.run("DROP TABLE workout_classification_history").await;
         let plan = store.db.migration_plan().await.expect("plan");
-        assert_eq!(plan.pending.len(), 14, "nothing was written");
+        assert_eq!(plan.pending.len(), ALL + 1, "nothing was written");
     });
 }
 
