@@ -197,9 +197,14 @@ fn roomy_folder() -> PathBuf {
     }
 }
 
-/// Options of both programs. mariadbd refuses to run as root unless told to.
+/// Options of both programs. mariadbd refuses to run as root unless told to; and it removes the
+/// temporary tables that it finds where it starts, another server's too, so each has a folder of its own.
 fn common(data: &Path) -> Vec<String> {
-    let mut options = vec![format!("--datadir={}", data.display())];
+    let temporary = data.parent().expect("the server's folder");
+    let mut options = vec![
+        format!("--datadir={}", data.display()),
+        format!("--tmpdir={}", temporary.display()),
+    ];
     let id = Command::new("id").arg("-u").output().expect("id");
     if id.stdout.trim_ascii() == b"0" {
         options.push("--user=root".to_owned());
