@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::features::{Bounds, Row};
+use super::head::Head;
 use super::params::{Era, MAX_CLUSTERS, Params, check_domain};
 use crate::vocab::{Algorithm, Label};
 
@@ -47,6 +48,10 @@ pub struct Clustering {
     pub sigma2: f64,
     /// Rows whose squared distance to the nearest centroid is larger are outliers; none are without.
     pub cut: Option<f64>,
+    /// What people's answers taught; it decides between run and walk where it is present. Left out of
+    /// the text where it is absent, so that an artifact without answers has the bytes it always had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
 }
 
 /// One cluster.
@@ -158,6 +163,12 @@ impl Clustering {
         self.clusters.iter().any(|c| c.label == Label::Mixed)
     }
 
+    /// True for a cluster of runs and one of walks: what a head decides between.
+    fn run_and_walk(&self) -> bool {
+        let labels = self.clusters.iter().map(|c| c.label);
+        labels.eq([Label::RealRun, Label::PupWalk])
+    }
+
     /// What keeps this from being used, in words.
     fn fault(&self) -> Option<String> {
         let Self {
@@ -165,6 +176,7 @@ impl Clustering {
             clusters,
             sigma2,
             cut,
+            head,
         } = self;
         if !(1..=MAX_FEATURES).contains(&features.len()) || !(1..=MAX_CLUSTERS).contains(&clusters.len()) {
             let (f, c) = (features.len(), clusters.len());
@@ -179,13 +191,18 @@ impl Clustering {
         if clusters.iter().any(|c| c.label == Label::Outlier) {
             return Some("a cluster labelled 'outlier', which is no cluster's label".to_owned());
         }
+        if head.is_some() && !self.run_and_walk() {
+            return Some("a head beside clusters that are not one of runs and one of walks".to_owned());
+        }
         let scaled = features.iter().all(|f| match f.transform {
             Transform::Ln => true,
             Transform::Zscore { mean, sd } => mean.is_finite() && sd.is_finite() && sd > 0.0,
         });
         let placed = clusters.iter().flat_map(|c| &c.centroid).all(|x| x.is_finite());
         let spread = sigma2.is_finite() && *sigma2 > 0.0 && cut.is_none_or(|cut| cut.is_finite() && cut >= 0.0);
-        (!(scaled && placed && spread)).then(|| "a number that is not finite, or a spread not above 0".to_owned())
+        let taught = head.is_none_or(|head| head.is_finite());
+        (!(scaled && placed && spread && taught))
+            .then(|| "a number that is not finite, or a spread not above 0".to_owned())
     }
 }
 
@@ -307,6 +324,19 @@ impl Model {
         self.clustering.as_ref().map_or(&[], |c| &c.clusters)
     }
 
+    /// What people's answers taught; absent where they taught nothing.
+    pub fn head(&self) -> Option<&Head> {
+        self.clustering.as_ref()?.head.as_ref()
+    }
+
+    /// The same model with another head, or without one.
+    pub(super) fn with_head(mut self, head: Option<Head>) -> Self {
+        if let Some(clustering) = &mut self.clustering {
+            clustering.head = head;
+        }
+        self
+    }
+
     /// The features' names, in the order of the centroids' numbers.
     pub fn feature_names(&self) -> Vec<&'static str> {
         let features = self.clustering.iter().flat_map(|c| &c.features);
@@ -407,6 +437,7 @@ mod tests {
             ],
             sigma2: 1e-7,
             cut: Some(0.5),
+            head: None,
         };
         Model::new(&Params::default(), Some(clustering))
     }

@@ -19,6 +19,7 @@ use paceline::stage::classify::{classify, explain};
 use paceline::stage::decide::{ActiveModel, Decision, Fingerprint, ReusePolicy, decide};
 use paceline::stage::diff::diff;
 use paceline::stage::features::{Activities, featurize};
+use paceline::stage::feedback::Feedback;
 use paceline::stage::frame::{Features, Frame, Predictions};
 use paceline::stage::model::Model;
 use paceline::stage::params::Params;
@@ -108,7 +109,7 @@ fn artifact(path: &Path) -> Option<Model> {
 
 fn trained(case: &Path, rows: &Frame<Features>) -> Result<Trained, TrainError> {
     let params: Params = json(&case.join("params.json")).unwrap_or_default();
-    train(rows, &params, SEED)
+    train(rows, &Feedback::none(), &params, SEED)
 }
 
 /// The case's artifact, or one trained on its rows.
