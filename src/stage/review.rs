@@ -236,15 +236,6 @@ struct Row {
 }
 
 impl Row {
-    /// The likelier of run and walk, a run where both are equal, as in a verdict.
-    fn forced(&self) -> Label {
-        if self.posterior.real_run >= self.posterior.pup_walk {
-            Label::RealRun
-        } else {
-            Label::PupWalk
-        }
-    }
-
     /// The largest posterior: how sure the model is.
     fn sureness(&self) -> f64 {
         let Posterior {
@@ -260,8 +251,9 @@ impl Row {
         match self.said? {
             Said::Disputed => Some(Reason::Disputed),
             Said::Agreed { label, times } => {
-                let binary = matches!(label, Label::RealRun | Label::PupWalk);
-                let against = binary && self.label != Label::Mixed && self.forced() != label;
+                // Where the model says mixed or outlier it does not contradict anybody: it abstains.
+                let binary = |label| matches!(label, Label::RealRun | Label::PupWalk);
+                let against = binary(label) && binary(self.label) && self.label != label;
                 (against && times < SETTLED).then_some(Reason::Contradicted { said: label })
             }
         }

@@ -28,7 +28,7 @@ use super::verdict::{Point, distances, smallest, transformed};
 use crate::vocab::{Algorithm, Label};
 pub use learning::Learning;
 use sample::{Purpose, generator, indices};
-use teach::{Example, Teacher, examples};
+use teach::{Examples, Teacher};
 
 /// The cut is never nearer to a centroid than this many sigmas, squared: the floor that keeps a
 /// small or tight history from calling its own tail outliers.
@@ -215,22 +215,26 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The workouts of `features` within the bounds that people agree to be runs or walks, ascending
-    /// by row, and how many such workouts are not among them.
-    pub fn examples(&self, features: &Frame<Features>, feedback: &Feedback) -> (Vec<Example>, usize) {
+    /// What people agree to be runs and walks among the workouts of `features`.
+    pub fn examples(&self, features: &Frame<Features>, feedback: &Feedback) -> Examples {
         let ids = features.ids().iter().map(Option::unwrap_or_default);
-        examples(&self.table, ids, feedback.lessons(), &self.params.bounds)
+        let (bounds, clustering) = (&self.params.bounds, &self.fit.clustering);
+        Examples::of(&self.table, ids, feedback.lessons(), bounds, clustering)
     }
 
     fn learn(&self, features: &Frame<Features>, feedback: &Feedback) -> (Option<Head>, Option<Learning>) {
         if feedback.is_empty() {
             return (None, None);
         }
-        let (examples, absent) = self.examples(features, feedback);
+        let examples = self.examples(features, feedback);
         // Sorting a long history for nobody's answers would be in vain.
-        let teacher = if examples.is_empty() { None } else { self.teacher() };
-        let taught = teacher.and_then(|teacher| teacher.teach(&examples));
-        let learning = Learning::of(self.params.algorithm, feedback, &examples, absent, taught.as_ref());
+        let teacher = if examples.found.is_empty() {
+            None
+        } else {
+            self.teacher()
+        };
+        let taught = teacher.and_then(|teacher| teacher.teach(&examples.found));
+        let learning = Learning::of(self.params.algorithm, feedback, &examples, taught.as_ref());
         (taught.map(|taught| taught.head), Some(learning))
     }
 }

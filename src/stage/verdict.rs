@@ -148,6 +148,13 @@ pub(super) fn judge(model: &Model, row: &Row) -> Verdict {
     }
 }
 
+/// True where the row is an outlier, whatever its posterior.
+pub(super) fn is_beyond_cut(clustering: &Clustering, row: &Row) -> bool {
+    let d2 = distances(&clustering.clusters, &transformed(&clustering.features, row));
+    let nearest = d2[smallest(&d2[..clustering.clusters.len()])];
+    clustering.cut.is_some_and(|cut| nearest > cut)
+}
+
 fn fallback(model: &Model, row: &Row, rule: Rule) -> Verdict {
     Verdict {
         label: model.era().label(row.date),

@@ -1,11 +1,11 @@
 //! What became of people's answers in one training: figures for the registry, sentences for people.
 //!
-//! Invariants: every agreed workout is counted once: used, absent, or neither run nor walk; the
+//! Invariants: every agreed workout is counted once: used, absent, untypical, or neither run nor walk; the
 //! disagreements come on top.
 
 use serde::Serialize;
 
-use super::teach::{Example, Taught};
+use super::teach::{Examples, Taught};
 use crate::stage::feedback::{Disagreement, Feedback};
 use crate::vocab::Algorithm;
 
@@ -25,6 +25,8 @@ pub struct Learning {
     pub log_loss: Option<f64>,
     /// Agreed runs and walks that are not among the rows, or not within the model's bounds.
     pub absent: usize,
+    /// Agreed runs and walks beyond the typicality cut.
+    pub untypical: usize,
     /// Workouts that people agree to be neither a run nor a walk.
     pub neither: usize,
     /// Workouts on which people disagree.
@@ -33,20 +35,21 @@ pub struct Learning {
 }
 
 impl Learning {
-    pub(super) fn of(
-        algorithm: Algorithm,
-        feedback: &Feedback,
-        examples: &[Example],
-        absent: usize,
-        taught: Option<&Taught>,
-    ) -> Self {
-        let count = |run: bool| examples.iter().filter(|e| taught.is_some() && e.run == run).count();
+    pub(super) fn of(algorithm: Algorithm, feedback: &Feedback, examples: &Examples, taught: Option<&Taught>) -> Self {
+        let count = |run: bool| {
+            examples
+                .found
+                .iter()
+                .filter(|e| taught.is_some() && e.run == run)
+                .count()
+        };
         Self {
             runs: count(true),
             walks: count(false),
             prior_weight: taught.map(|t| t.prior_weight),
             log_loss: taught.and_then(|t| t.loss),
-            absent,
+            absent: examples.absent,
+            untypical: examples.untypical,
             neither: feedback.lessons().iter().filter(|l| l.is_run().is_none()).count(),
             disagreements: feedback.disagreements().len(),
             algorithm,
@@ -60,6 +63,12 @@ impl Learning {
             notes.push(format!(
                 "{} answered workouts are not among the rows within the bounds and taught nothing",
                 self.absent
+            ));
+        }
+        if self.untypical > 0 {
+            notes.push(format!(
+                "{} answered workouts are outliers and taught nothing about the others",
+                self.untypical
             ));
         }
         if self.neither > 0 {

@@ -27,6 +27,7 @@ use crate::stage::head::Head;
 use crate::stage::logistic::{Columns, Ridge, Sample, dot, fit, logistic, loss};
 use crate::stage::model::Clustering;
 use crate::stage::statistics::{deviation, mean};
+use crate::stage::verdict::is_beyond_cut;
 
 /// The prior weights that are tried, ascending, in rows.
 pub const PRIOR_WEIGHTS: [f64; 9] = [0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0];
@@ -69,36 +70,56 @@ pub(in crate::stage) struct Example {
     at: [f64; 2],
 }
 
-/// The examples among `lessons`, ascending by row, and how many lessons are about a workout that is
-/// not in the table or not within the model's bounds. Lessons that are neither run nor walk are
-/// passed over. `ids` and `lessons` are ascending.
-pub(in crate::stage) fn examples<'a>(
-    table: &Table<'_>,
-    ids: impl Iterator<Item = &'a str>,
-    lessons: &[Lesson],
-    bounds: &Bounds,
-) -> (Vec<Example>, usize) {
-    let mut ids = ids.enumerate().peekable();
-    let (mut found, mut absent) = (Vec::new(), 0);
-    for lesson in lessons {
-        let Some(run) = lesson.is_run() else { continue };
-        while ids.next_if(|(_, id)| *id < lesson.workout_id.as_str()).is_some() {}
-        let here = ids
-            .peek()
-            .filter(|(_, id)| *id == lesson.workout_id)
-            .map(|(row, _)| *row);
-        match here.filter(|row| table.row(*row).admitted(bounds)) {
-            None => absent += 1,
-            Some(row) => found.push(Example {
+/// What became of the lessons about runs and walks.
+#[derive(Debug, Clone, Default)]
+pub(in crate::stage) struct Examples {
+    /// Those that can teach, ascending by row.
+    pub found: Vec<Example>,
+    /// How many are about a workout that is not in the table or not within the model's bounds.
+    pub absent: usize,
+    /// How many are about a workout beyond the typicality cut. It would pull the boundary of all the
+    /// others by its sheer distance (a timer left running for a day is a "run" at 52 min/mi), and its
+    /// own label is `outlier` whatever the boundary.
+    pub untypical: usize,
+}
+
+impl Examples {
+    /// Looks the lessons up; those that are neither run nor walk are passed over. `ids` and `lessons`
+    /// are ascending.
+    pub fn of<'a>(
+        table: &Table<'_>,
+        ids: impl Iterator<Item = &'a str>,
+        lessons: &[Lesson],
+        bounds: &Bounds,
+        clustering: &Clustering,
+    ) -> Self {
+        let mut ids = ids.enumerate().peekable();
+        let mut examples = Self::default();
+        for lesson in lessons {
+            let Some(run) = lesson.is_run() else { continue };
+            while ids.next_if(|(_, id)| *id < lesson.workout_id.as_str()).is_some() {}
+            let here = ids
+                .peek()
+                .filter(|(_, id)| *id == lesson.workout_id)
+                .map(|(row, _)| *row);
+            let Some(row) = here.filter(|row| table.row(*row).admitted(bounds)) else {
+                examples.absent += 1;
+                continue;
+            };
+            if is_beyond_cut(clustering, &table.row(row)) {
+                examples.untypical += 1;
+                continue;
+            }
+            examples.found.push(Example {
                 row,
                 run,
                 weight: lesson.weight,
                 hash: Sha256::digest(&lesson.workout_id).into(),
                 at: logs(table, row),
-            }),
+            });
         }
+        examples
     }
-    (found, absent)
 }
 
 fn logs(table: &Table<'_>, row: usize) -> [f64; 2] {
