@@ -132,7 +132,8 @@ impl Person {
         points
     }
 
-    fn point(&self, answers: usize, predictions: &Frame<Predictions>, prior_weight: Option<f64>) -> Point {
+    /// How well `predictions` tell this history apart.
+    pub fn point(&self, answers: usize, predictions: &Frame<Predictions>, prior_weight: Option<f64>) -> Point {
         let (mut valid, mut forced, mut strict, mut walks) = (0, 0, 0, 0);
         for (i, id) in predictions.ids().iter().enumerate() {
             let posterior = |column: &str| predictions.real(column).get(i);

@@ -107,6 +107,7 @@ impl<'a> Chooser<'a> {
         match decide(
             facts.as_ref(),
             &fingerprint,
+            0,
             &self.params,
             &self.policy,
             self.ambient.now(),

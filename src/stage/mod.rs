@@ -12,6 +12,7 @@ pub mod features;
 pub mod feedback;
 pub mod fingerprint;
 pub mod frame;
+pub mod gate;
 pub mod head;
 mod logistic;
 pub mod model;
@@ -19,5 +20,7 @@ pub mod params;
 pub mod review;
 mod silhouette;
 mod statistics;
+#[cfg(test)]
+mod testing;
 pub mod train;
 mod verdict;

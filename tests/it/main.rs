@@ -6,6 +6,8 @@ mod architecture;
 mod db;
 mod ingest;
 mod ingest_properties;
+mod learning;
+mod learning_laws;
 mod sample;
 mod stages;
 mod stages_laws;

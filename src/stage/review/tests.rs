@@ -1,50 +1,15 @@
-use polars::prelude::*;
-
 use super::*;
 use crate::stage::classify::classify;
 use crate::stage::feedback::Answer;
 use crate::stage::params::Params;
+use crate::stage::testing::{answer, history, runs_and_walks};
 use crate::stage::train::train;
-use crate::time::Timestamp;
 
-/// Rows `w000`, `w001`, .. of (pace, distance).
-fn history(rows: &[(f64, f64)]) -> Frame<Features> {
-    let ids: Vec<String> = (0..rows.len()).map(|i| format!("w{i:03}")).collect();
-    let dates = Int64Chunked::from_vec("workout_date".into(), vec![0; rows.len()]);
-    let dates = dates.into_datetime(TimeUnit::Microseconds, None);
-    let column =
-        |name: &str, of: fn(&(f64, f64)) -> f64| Column::new(name.into(), rows.iter().map(of).collect::<Vec<_>>());
-    Frame::made(vec![
-        Column::new("workout_id".into(), ids),
-        dates.into_column(),
-        column("avg_pace", |r| r.0),
-        column("distance_mi", |r| r.1),
-        column("duration_min", |r| r.0 * r.1),
-    ])
-    .expect("features")
-}
-
-/// Runs around 9, walks around 19, a few between, one absurdly far.
+/// Runs and walks, a few between, one absurdly far.
 fn person() -> Frame<Features> {
-    let mut rows: Vec<(f64, f64)> = Vec::new();
-    for i in 0..120 {
-        let spread = f64::from(i % 12) / 12.0;
-        rows.push((8.5 + spread, 3.0 + f64::from(i % 7) / 3.0));
-        rows.push((18.0 + 2.0 * spread, 1.5 + f64::from(i % 5) / 4.0));
-    }
+    let mut rows = runs_and_walks();
     rows.extend([(13.2, 3.0), (13.3, 3.02), (13.4, 1.0), (13.0, 6.0), (50.0, 0.2)]);
     history(&rows)
-}
-
-fn answer(workout: &str, user: &str, id: i64, label: Label) -> Answer {
-    Answer {
-        workout_id: workout.to_owned(),
-        user: user.to_owned(),
-        submitted_at: Timestamp::from_micros(id),
-        feedback_id: id,
-        label,
-        certainty: 5,
-    }
 }
 
 fn queue(rows: &Frame<Features>, said: &BTreeMap<String, Said>, limit: usize) -> Vec<Item> {

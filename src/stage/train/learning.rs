@@ -58,23 +58,20 @@ impl Learning {
 
     /// One sentence for each thing worth saying.
     pub(super) fn notes(&self, feedback: &Feedback) -> Vec<String> {
-        let mut notes = vec![self.lesson(feedback)];
-        if self.absent > 0 {
-            notes.push(format!(
-                "{} answered workouts are not among the rows within the bounds and taught nothing",
-                self.absent
-            ));
+        if self.algorithm == Algorithm::Kmeans {
+            let answered = feedback.lessons().len();
+            let note = format!("kmeans learns nothing from feedback: {answered} answered workouts were left aside");
+            return vec![note];
         }
-        if self.untypical > 0 {
+        let mut notes = vec![self.lesson()];
+        let aside = [
+            (self.absent, "are not among the rows within the bounds"),
+            (self.untypical, "are outliers"),
+            (self.neither, "are neither a run nor a walk"),
+        ];
+        for (count, why) in aside.into_iter().filter(|(count, _)| *count > 0) {
             notes.push(format!(
-                "{} answered workouts are outliers and taught nothing about the others",
-                self.untypical
-            ));
-        }
-        if self.neither > 0 {
-            notes.push(format!(
-                "{} answers say neither run nor walk and taught nothing",
-                self.neither
+                "answered workouts that taught nothing because they {why}: {count}"
             ));
         }
         if self.disagreements > 0 {
@@ -83,11 +80,7 @@ impl Learning {
         notes
     }
 
-    fn lesson(&self, feedback: &Feedback) -> String {
-        if self.algorithm == Algorithm::Kmeans {
-            let answered = feedback.lessons().len();
-            return format!("kmeans learns nothing from feedback: {answered} answered workouts were left aside");
-        }
+    fn lesson(&self) -> String {
         let Some(weight) = self.prior_weight else {
             return "no answer could teach".to_owned();
         };
