@@ -67,7 +67,7 @@ pub struct Lesson {
     pub workout_id: String,
     /// What it is.
     pub label: Label,
-    /// As how many rows it counts, above 0 to 1; see [`weight`].
+    /// As how many rows it counts, from 1/3 to 5/3; see [`weight`].
     pub weight: f64,
     /// How many answers said so, earlier ones of the same user included.
     pub times: u32,
@@ -104,10 +104,10 @@ pub struct Feedback {
     disagreements: Vec<Disagreement>,
 }
 
-/// As how many rows an answer of this certainty counts: `certainty / 5`, so 1.0 for "certain" (5),
-/// 0.6 for [`DEFAULT_CERTAINTY`] and 0.2 for a guess (1).
+/// As how many rows an answer of this certainty counts: `certainty / 3`, so that an answer of the usual
+/// certainty is one row, a certain one (5) five thirds and a guess (1) one third.
 pub fn weight(certainty: u8) -> f64 {
-    f64::from(certainty) / f64::from(MAX_CERTAINTY)
+    f64::from(certainty) / f64::from(DEFAULT_CERTAINTY)
 }
 
 impl Feedback {
@@ -231,7 +231,8 @@ mod tests {
             answer("v", "ann", 10, 3, Mixed, 1),
         ]);
         let lessons: Vec<_> = found.lessons().iter().map(|l| (l.label, l.weight, l.times)).collect();
-        assert_eq!(lessons, [(Mixed, 0.2, 1), (PupWalk, 0.8, 1)]);
+        assert_eq!(lessons, [(Mixed, weight(1), 1), (PupWalk, weight(4), 1)]);
+        assert_eq!([1, 3, 5].map(weight), [1.0 / 3.0, 1.0, 5.0 / 3.0]);
         assert_eq!(found.lessons()[0].is_run(), None);
         assert_eq!(found.disagreements(), []);
     }
@@ -248,7 +249,7 @@ mod tests {
         let words = vec![("ann".to_owned(), RealRun), ("bob".to_owned(), PupWalk)];
         assert_eq!(found.disagreements()[0].words, words);
         assert_eq!(found.lessons().len(), 1);
-        assert_eq!((found.lessons()[0].weight, found.lessons()[0].times), (1.0, 2));
+        assert_eq!((found.lessons()[0].weight, found.lessons()[0].times), (weight(5), 2));
         said.push(answer("w", "bob", 6, 5, RealRun, 1));
         let settled = of(said);
         assert_eq!(settled.disagreements(), []);

@@ -10,6 +10,11 @@
 //!
 //! Must not know: what the columns mean.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "matrices of three are read as they are written on paper: by index"
+)]
+
 /// The intercept's constant 1 and two features.
 pub(super) type Columns = [f64; 3];
 

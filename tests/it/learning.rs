@@ -108,15 +108,16 @@ fn a_slow_runner_without_walks_is_believed_after_ten_answers() {
     }
 }
 
+/// Runs and walks of this person overlap, so no boundary is right on all; the clusters' is nearly as good
+/// as any, and learning must not lose it.
 #[test]
 fn a_few_answers_do_not_forget_the_rest() {
     let person = committed("labelled_sample.csv");
     let curve = person.curve(5, 5, 5);
     show("labelled_sample.csv", &curve);
     for point in &curve {
-        assert!(point.forced > after(&curve, 0).forced - 0.03, "{point:?}");
+        assert!(point.forced > after(&curve, 0).forced - 0.02, "{point:?}");
     }
-    assert!(after(&curve, 25).forced > after(&curve, 0).forced);
 }
 
 fn taught(person: &Person, answers: &[Answer]) -> (Trained, Feedback) {
