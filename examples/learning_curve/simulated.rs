@@ -19,11 +19,8 @@ use paceline::stage::train::train;
 use paceline::time::Timestamp;
 use paceline::vocab::Label;
 use polars::prelude::*;
-
-#[path = "../sample/dice.rs"]
-#[allow(dead_code, reason = "the sample generator uses the rest")]
-mod dice;
-use dice::Dice;
+use rand_xoshiro::Xoshiro256Plus;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
 /// Slower than this many min/mi is a walk in a file without labels.
 const WALK_PACE: f64 = 13.0;
@@ -71,11 +68,14 @@ impl Person {
 
     /// A hundred and eighty runs between 12 and 17 min/mi and not one walk.
     pub fn slow_runner(seed: u64) -> Result<Self, String> {
-        let mut dice = Dice::new(seed, 77);
+        let mut rng = Xoshiro256Plus::seed_from_u64(seed);
         let rows: Vec<Accepted> = (0..180)
             .map(|i| {
-                let pace = dice.draw(&[(0.0, 12.0), (0.1, 12.9), (0.5, 14.2), (0.9, 15.8), (1.0, 17.0)]);
-                let miles = dice.draw(&[(0.0, 0.9), (0.3, 2.4), (0.6, 3.2), (0.9, 5.5), (1.0, 13.1)]);
+                let pace = draw(
+                    &mut rng,
+                    &[(0.0, 12.0), (0.1, 12.9), (0.5, 14.2), (0.9, 15.8), (1.0, 17.0)],
+                );
+                let miles = draw(&mut rng, &[(0.0, 0.9), (0.3, 2.4), (0.6, 3.2), (0.9, 5.5), (1.0, 13.1)]);
                 row(format!("slow{i:03}"), pace, miles)
             })
             .collect();
@@ -156,6 +156,15 @@ impl Person {
             prior_weight,
         }
     }
+}
+
+/// A draw from a distribution given as points (share of draws below, value), both ascending, from share 0
+/// to share 1; draws between two points are spread evenly.
+fn draw(rng: &mut Xoshiro256Plus, points: &[(f64, f64)]) -> f64 {
+    let at = (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+    let pair = points.windows(2).find(|pair| at < pair[1].0).expect("shares end at 1");
+    let ((left, low), (right, high)) = (pair[0], pair[1]);
+    low + (high - low) * (at - left) / (right - left)
 }
 
 fn row(id: String, pace: f64, miles: f64) -> Accepted {

@@ -299,6 +299,6 @@ fn the_number_of_threads_changes_nothing() {
         assert_eq!(one.1, four.1);
         assert_eq!(one.2, four.2);
         assert_eq!(one.1.silhouette_method, "sample of 20000, seed 3");
-        assert_eq!(one.1.converged, true);
+        assert!(one.1.converged);
     }
 }
