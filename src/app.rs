@@ -8,6 +8,9 @@
 //!
 //! Must not know: how results are printed.
 
+mod process;
+mod signals;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,8 +44,13 @@ pub enum Access {
     Read,
     /// As `Read`, but an embedded store is created and migrated on the way.
     Write,
-    /// Anything that can be reached, migrated or not.
+    /// Anything that can be reached, migrated or not; an embedded store is created.
     Bare,
+    /// As `Bare`, and nothing is created.
+    Probe,
+    /// As `Probe`, where an embedded store that is not there yet is looked at as the empty one that it
+    /// would be.
+    Preview,
 }
 
 /// The world as commands see it.
@@ -62,6 +70,11 @@ impl App {
         self.settings.now.unwrap_or_else(system_now)
     }
 
+    /// True where the clock stands still (`--now`).
+    pub fn is_frozen(&self) -> bool {
+        self.settings.now.is_some()
+    }
+
     /// Clock, entropy, progress and crash points for a pipeline.
     ///
     /// # Errors
@@ -73,6 +86,7 @@ impl App {
             entropy: Arc::new(rand::random::<u32>),
             progress: Arc::clone(&self.progress),
             at_point: crash_point(std::env::var(CRASH_AT).ok().as_deref())?,
+            process: process::this(),
         })
     }
 
@@ -82,10 +96,9 @@ impl App {
     /// [`RunError`] of kind unreachable or config, with a hint.
     pub async fn store(&self, access: Access) -> Result<Store> {
         let db = self.connect(access).await?;
-        let plan = if access == Access::Bare {
-            None
-        } else {
-            Some(db.migration_plan().await.map_err(db_error)?)
+        let plan = match access {
+            Access::Bare | Access::Probe | Access::Preview => None,
+            Access::Read | Access::Write => Some(db.migration_plan().await.map_err(db_error)?),
         };
         let Some(plan) = plan.filter(|plan| !plan.pending.is_empty()) else {
             return Ok(Store::new(db));
@@ -106,23 +119,37 @@ impl App {
     }
 
     async fn connect(&self, access: Access) -> Result<Db> {
-        let url: DatabaseUrl = self.settings.database_url.parse().map_err(db_error)?;
+        let mut url: DatabaseUrl = self.settings.database_url.parse().map_err(db_error)?;
         if let DatabaseUrl::Sqlite(path) = &url
-            && access == Access::Read
             && !path.exists()
         {
-            let found = format!("there is no store at {}", path.display());
-            let hint =
-                "create it with `paceline import FILE` or `paceline migrate`, or name another with --database-url";
-            return Err(RunError::new("open store", Kind::Unreachable, found, hint).into());
+            match access {
+                Access::Read | Access::Probe => return Err(no_store(path).into()),
+                // Where the folder is missing too, connecting says so and creates nothing.
+                Access::Preview if folder_of(path).is_dir() => url = DatabaseUrl::Sqlite(":memory:".into()),
+                Access::Preview | Access::Write | Access::Bare => {}
+            }
         }
         Ok(Db::connect(&url, &ConnectOptions::default()).await.map_err(db_error)?)
     }
 }
 
+fn no_store(path: &Path) -> RunError {
+    let found = format!("there is no store at {}", path.display());
+    let hint = "create it with `paceline import FILE` or `paceline migrate`, or name another with --database-url";
+    RunError::new("open store", Kind::Unreachable, found, hint)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 fn db_error(error: DbError) -> RunError {
     RunError::store("open store", error.into())
 }
+
+pub use signals::signals;
 
 fn system_now() -> Timestamp {
     Timestamp::from(chrono::Utc::now())
@@ -167,9 +194,20 @@ pub fn read_pipeline(path: &Path) -> Result<Pipeline> {
     })?;
     let parsed = Pipeline::parse(&text, &path.display().to_string());
     Ok(parsed.map_err(|error| {
-        let hint = "README.md lists the keys; `paceline validate` checks a file without running it";
+        let hint = "pipelines/nightly.toml shows every key; `paceline validate` checks a file without running it";
         RunError::new("pipeline file", Kind::Config, error, hint)
     })?)
+}
+
+/// Replaces a file at once: who reads it sees the old text or the new one, never half of one.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn replace_file(path: &Path, text: &str) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Opens an export for import; a directory is refused here, where its name is known.

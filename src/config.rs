@@ -8,6 +8,8 @@
 //!
 //! Must not know: the file system (the caller reads the file) and the database.
 
+mod schedule;
+
 use std::fmt;
 
 use serde::Deserialize;
@@ -18,6 +20,8 @@ use crate::stage::features::Activities;
 use crate::stage::params::{Era, Params};
 use crate::time::WorkoutDate;
 use crate::vocab::{Algorithm, Label};
+
+pub use schedule::{Catchup, CronText, Schedule, parse_zone};
 
 /// The most rows that one write transaction may touch; above that a rollback takes minutes.
 const MAX_CHUNK_ROWS: usize = 100_000;
@@ -45,6 +49,8 @@ pub struct Pipeline {
     pub chunk_rows: usize,
     /// True where refreshed rows also get a history row (`audit.log = "all"`).
     pub log_refreshed: bool,
+    /// When it runs by itself; None: only when it is told to.
+    pub schedule: Option<Schedule>,
 }
 
 /// What is wrong with a pipeline file, and where.
@@ -94,6 +100,7 @@ struct File {
     write: Write,
     #[serde(default)]
     audit: Audit,
+    schedule: Option<schedule::Section>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -336,6 +343,7 @@ impl Pipeline {
             max_churn: file.gate.max_churn.unwrap_or(0.25),
             chunk_rows: file.write.chunk_rows.unwrap_or(5_000),
             log_refreshed: file.audit.log == Some(Log::All),
+            schedule: file.schedule.map(Schedule::from),
         }
     }
 }
@@ -405,11 +413,35 @@ mod tests {
             ("name='n'\n[source]\nfrom = '2024-02-31'", "is not a date"),
             ("name='n'\n[write]\nchunk_rows = 0", "outside 1 to 100000"),
             ("name='n'\n[retrain]\nmode = 'sometimes'", "unknown variant `sometimes`"),
+            ("name='n'\n[schedule]\ncron = '30 25 * * *'", "cron '30 25 * * *'"),
         ] {
             let error = error(text);
             assert_eq!(error.line, Some(3), "{error}");
             assert!(error.message.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_schedule_is_checked_where_it_stands() {
+        let text = "name='n'\n[schedule]\ncron = '30 2 * * *'\ntimezone = 'Europe/Berlin'\ncatchup = 'none'";
+        let schedule = Pipeline::parse(text, "p.toml")
+            .expect("valid")
+            .schedule
+            .expect("a schedule");
+        assert_eq!(schedule.cron.as_str(), "30 2 * * *");
+        assert_eq!(
+            (schedule.zone.name(), schedule.catchup),
+            ("Europe/Berlin", Catchup::None)
+        );
+        let misspelt = error(&text.replace("Berlin", "Berlim"));
+        assert_eq!(misspelt.line, Some(4));
+        assert!(misspelt.message.contains("did you mean 'Europe/Berlin'?"), "{misspelt}");
+        let unknown = error(&text.replace("catchup =", "catch_up ="));
+        assert_eq!(
+            (unknown.line, unknown.suggestion.as_deref()),
+            (Some(5), Some("catchup"))
+        );
+        assert!(error("name='n'\n[schedule]\n").message.contains("missing field `cron`"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! verdict, and learns from the people who correct it.
 //!
 //! `ARCHITECTURE.md` is the map. Arrows between the modules only go down:
-//! `cli -> app -> pipeline -> {store, config} -> {db, ingest, audit, stage} -> {vocab, id, time}`.
+//! `cli -> app -> scheduler -> pipeline -> {store, config} -> {db, ingest, audit, stage} -> {vocab, id, time}`.
 
 pub mod app;
 pub mod audit;
@@ -12,6 +12,7 @@ pub mod db;
 pub mod id;
 pub mod ingest;
 pub mod pipeline;
+pub mod scheduler;
 pub mod stage;
 pub mod store;
 pub mod time;

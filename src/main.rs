@@ -7,13 +7,17 @@ use paceline::cli::{Cli, exit};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // At least two workers: a run that computes must not keep its lease's signs of life from being sent.
+    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.worker_threads(workers).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&error.into()),
     };
     match runtime.block_on(paceline::cli::main(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if exit::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if exit::is_stopped(&error) => ExitCode::from(exit::code(&error)),
         Err(error) => report(&error),
     }
 }

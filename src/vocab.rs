@@ -108,6 +108,20 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// What a person says of a classification.
+    FeedbackType, "feedback type" {
+        /// It is right.
+        Accept = "accept",
+        /// It is wrong; what is right was not said.
+        Reject = "reject",
+        /// It is wrong, and this is right.
+        Correct = "correct",
+        /// The person cannot tell, or takes an earlier answer back.
+        Uncertain = "uncertain",
+    }
+}
+
+vocabulary! {
     /// The clustering algorithm of a model; for a prediction, with `era_fallback`, its method.
     Algorithm, "algorithm" {
         /// z-scored pace, distance and duration, k clusters.

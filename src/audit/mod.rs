@@ -13,5 +13,6 @@ pub mod chain;
 pub mod encoding;
 mod hash;
 pub mod merkle;
+pub mod replay;
 
 pub use hash::{Hash, HashError};

@@ -13,6 +13,10 @@ use crate::db::migrate::MigrationPlan;
 use crate::pipeline::{Kind, RunError};
 
 use super::output::{Output, Rows, json, line, list, one};
+use super::schedule::ListedJson;
+
+/// Tables of others that the question before a migration names.
+const FOREIGN_SHOWN: usize = 5;
 
 /// `paceline migrate`.
 #[derive(Debug, Args)]
@@ -61,7 +65,8 @@ struct TableJson {
 
 /// Creates or upgrades the tables.
 pub async fn migrate(app: &App, args: &MigrateArgs, output: Output) -> Result<()> {
-    let store = app.store(Access::Bare).await?;
+    let access = if args.dry_run { Access::Preview } else { Access::Bare };
+    let store = app.store(access).await?;
     let failed = |error: crate::db::error::DbError| RunError::store("migrate", error.into());
     let plan = store.db().migration_plan().await.map_err(failed)?;
     if args.dry_run {
@@ -135,13 +140,7 @@ fn confirm(plan: &MigrationPlan, target: &str) -> Result<()> {
             "look at `paceline migrate --dry-run`, then give --yes",
         )
     };
-    let shown: Vec<&str> = plan.foreign_tables.iter().take(5).map(String::as_str).collect();
-    let tables = format!(
-        "{} holds {} tables that are not Paceline's ({}, ..)",
-        target,
-        plan.foreign_tables.len(),
-        shown.join(", ")
-    );
+    let tables = format!("{target} holds {}", foreign(&plan.foreign_tables));
     if !std::io::stdin().is_terminal() {
         return Err(refuse(tables).into());
     }
@@ -159,6 +158,17 @@ fn confirm(plan: &MigrationPlan, target: &str) -> Result<()> {
     Err(refuse("not confirmed; nothing was changed".to_owned()).into())
 }
 
+/// `2 tables that are not Paceline's (a, b)`.
+fn foreign(tables: &[String]) -> String {
+    let shown: Vec<&str> = tables.iter().take(FOREIGN_SHOWN).map(String::as_str).collect();
+    let more = if tables.len() > FOREIGN_SHOWN { ", .." } else { "" };
+    let what = match tables.len() {
+        1 => "1 table that is not Paceline's".to_owned(),
+        n => format!("{n} tables that are not Paceline's"),
+    };
+    format!("{what} ({}{more})", shown.join(", "))
+}
+
 #[derive(Debug, Serialize)]
 struct ValidateJson {
     pipeline: String,
@@ -167,12 +177,15 @@ struct ValidateJson {
     seed: u64,
     chunk_rows: usize,
     max_churn: f64,
+    schedule: Option<ListedJson>,
 }
 
 /// Checks a pipeline file.
-pub fn validate(args: &ValidateArgs, output: Output) -> Result<()> {
+pub fn validate(app: &App, args: &ValidateArgs, output: Output) -> Result<()> {
     let pipeline = read_pipeline(&args.pipeline)?;
+    let schedule = pipeline.schedule.as_ref();
     let value = ValidateJson {
+        schedule: schedule.map(|schedule| ListedJson::of(&pipeline.name, schedule, app.now())),
         pipeline: pipeline.name,
         valid: true,
         algorithm: pipeline.params.algorithm.to_string(),
@@ -183,8 +196,9 @@ pub fn validate(args: &ValidateArgs, output: Output) -> Result<()> {
     one(
         &value,
         || {
+            let times = value.schedule.as_ref().map_or_else(String::new, ListedJson::text);
             format!(
-                "{} is valid: pipeline '{}', {}",
+                "{} is valid: pipeline '{}', {}\n{times}",
                 args.pipeline.display(),
                 value.pipeline,
                 value.algorithm

@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::app::{Access, App};
 use crate::db::statement::Dialect;
 use crate::pipeline::choose::load_model;
-use crate::pipeline::{Kind, RunError};
+use crate::pipeline::{Kind, RunError, store_hint};
 use crate::store::Store;
+use crate::store::privileges::{IMPORT, RUN, VERDICTS};
 use crate::store::probe::Probe;
 use crate::time::Timestamp;
 
@@ -65,7 +66,7 @@ fn error(check: &'static str, evidence: impl Into<String>, next: &str) -> Findin
 
 /// Probes the store; fails where a finding is an error.
 pub async fn doctor(app: &App, output: Output) -> Result<()> {
-    let store = app.store(Access::Bare).await?;
+    let store = app.store(Access::Probe).await?;
     let mut findings = vec![ok("connection", store.db().target())];
     let now = app.now();
     match store.probe().await? {
@@ -78,6 +79,7 @@ pub async fn doctor(app: &App, output: Output) -> Result<()> {
     }
     let migrated = schema(&store, &mut findings).await?;
     if migrated {
+        privileges(&store, &mut findings).await?;
         models(&store, &mut findings).await?;
     }
     let failed = findings.iter().filter(|f| f.severity == Severity::Error).count();
@@ -97,7 +99,11 @@ pub async fn doctor(app: &App, output: Output) -> Result<()> {
     }
     list(&findings, &rows, "", output)?;
     if failed > 0 {
-        return Err(RunError::new("doctor", Kind::Data, format!("{failed} findings need attention"), "").into());
+        let found = match failed {
+            1 => "1 finding needs attention".to_owned(),
+            more => format!("{more} findings need attention"),
+        };
+        return Err(RunError::new("doctor", Kind::Data, found, "").into());
     }
     Ok(())
 }
@@ -196,6 +202,32 @@ async fn schema(store: &Store, findings: &mut Vec<Finding>) -> Result<bool> {
     );
     findings.push(error("schema", evidence, "run `paceline migrate`"));
     Ok(false)
+}
+
+/// What a run and an import write, and whether this login may.
+async fn privileges(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
+    if store.db().dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let mut lacking = Vec::new();
+    for needs in [&RUN[..], &VERDICTS, &IMPORT] {
+        match store.lacking(needs).await {
+            Ok(more) => lacking.extend(more),
+            Err(failed) => {
+                findings.push(error("privileges", failed.to_string(), store_hint(&failed)));
+                return Ok(());
+            }
+        }
+    }
+    lacking.sort();
+    lacking.dedup();
+    findings.push(if lacking.is_empty() {
+        ok("privileges", "all that runs and imports need")
+    } else {
+        let next = "GRANT them to this user; a login that only imports, or only reads, needs fewer";
+        error("privileges", format!("missing: {}", lacking.join(", ")), next)
+    });
+    Ok(())
 }
 
 async fn models(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {

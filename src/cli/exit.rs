@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 
 use crate::pipeline::{Kind, RunError, store_kind};
+use crate::scheduler::Signal;
 use crate::store::StoreError;
 
 /// Failed.
@@ -21,8 +22,15 @@ pub const USAGE: u8 = 2;
 pub const GATE: u8 = 4;
 /// The store cannot be reached.
 pub const UNREACHABLE: u8 = 69;
+/// Another run holds the pipeline, or has taken it over.
+pub const LEASE_HELD: u8 = 75;
 /// Bad configuration: login, privileges, schema, pipeline file.
 pub const CONFIG: u8 = 78;
+
+/// Ended by SIGINT.
+pub const INTERRUPTED: u8 = 130;
+/// Ended by SIGTERM.
+pub const TERMINATED: u8 = 143;
 
 /// A command line that clap accepts and that means nothing.
 #[derive(Debug)]
@@ -35,6 +43,31 @@ impl fmt::Display for Usage {
 }
 
 impl std::error::Error for Usage {}
+
+/// The end of a command that was told to end.
+#[derive(Debug)]
+struct Stopped(Signal);
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Signal::Terminate => "stopped by SIGTERM",
+            Signal::Interrupt => "stopped by SIGINT",
+        })
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// The error of a command that a signal ended: 128 and the signal's number.
+pub fn stopped(signal: Signal) -> anyhow::Error {
+    Stopped(signal).into()
+}
+
+/// True for the end that a signal asked for, which nobody needs to be told of.
+pub fn is_stopped(error: &anyhow::Error) -> bool {
+    error.is::<Stopped>()
+}
 
 /// An error with exit code [`USAGE`].
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
@@ -58,6 +91,11 @@ pub fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() {
         return USAGE;
     }
+    match error.downcast_ref::<Stopped>() {
+        Some(Stopped(Signal::Interrupt)) => return INTERRUPTED,
+        Some(Stopped(Signal::Terminate)) => return TERMINATED,
+        None => {}
+    }
     let kind = error
         .downcast_ref::<RunError>()
         .map(|e| e.kind)
@@ -65,6 +103,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
     match kind {
         Some(Kind::Gate) => GATE,
         Some(Kind::Unreachable) => UNREACHABLE,
+        Some(Kind::LeaseHeld | Kind::Fenced) => LEASE_HELD,
         Some(Kind::Config) => CONFIG,
         Some(Kind::Transient | Kind::Data | Kind::Bug) => FAILED,
         None => FAILED,
@@ -80,9 +119,13 @@ mod tests {
         let run = |kind| RunError::new("stage", kind, "what", "").into();
         assert_eq!(code(&run(Kind::Gate)), 4);
         assert_eq!(code(&run(Kind::Unreachable)), 69);
+        assert_eq!(code(&run(Kind::LeaseHeld)), 75);
+        assert_eq!(code(&run(Kind::Fenced)), 75);
         assert_eq!(code(&run(Kind::Config)), 78);
         assert_eq!(code(&run(Kind::Data)), 1);
         assert_eq!(code(&usage("no")), 2);
+        assert_eq!(code(&stopped(Signal::Interrupt)), 130);
+        assert_eq!(code(&stopped(Signal::Terminate)), 143);
         assert_eq!(code(&StoreError::NoSuchModel("m".to_owned()).into()), 1);
     }
 }

@@ -13,7 +13,7 @@ use crate::stage::features::duration_min;
 use crate::store::classifications::StoredClassification;
 use crate::store::models::ModelRow;
 
-use super::output::{Output, number, one, text};
+use super::output::{Output, number, one, printable, text};
 use super::read::{ACTIVE, named_model, require_workout};
 
 /// `paceline explain`.
@@ -91,7 +91,7 @@ pub async fn explain(app: &App, args: &ExplainArgs, output: Output) -> Result<()
 fn page(value: &ExplainJson) -> String {
     let e = &value.explanation;
     let mut page = String::new();
-    let sport = text(value.activity_type.as_deref());
+    let sport = printable(&text(value.activity_type.as_deref()));
     let _ = writeln!(page, "Workout   {}  {}  {sport}", value.workout_id, value.workout_date);
     let _ = writeln!(
         page,

@@ -1,5 +1,6 @@
 //! `import`: CSV exports into `workout_summary`.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -7,10 +8,10 @@ use clap::Args;
 
 use crate::app::{Access, App, open_export};
 use crate::pipeline::Ambient;
-use crate::pipeline::import::{ImportOptions, ImportReport, import as import_file};
+use crate::pipeline::import::{ImportOptions, ImportReport, ImportSource, import as import_file};
 use crate::store::Store;
 
-use super::output::{Output, count, json, line};
+use super::output::{CSV_IS_FOR_LISTS, Output, count, json, line};
 
 /// `paceline import`.
 #[derive(Debug, Args)]
@@ -26,31 +27,42 @@ pub struct ImportArgs {
 
 /// Imports the files in order.
 pub async fn import(app: &App, args: &ImportArgs, output: Output) -> Result<()> {
+    let sources = open_all(&args.files)?;
     let store = app.store(Access::Write).await?;
     let ambient = app.ambient()?;
     let options = ImportOptions {
         record_labels: args.record_labels,
     };
-    let reports = import_all(&store, &args.files, options, &ambient).await?;
+    let reports = import_all(&store, sources, options, &ambient).await?;
     match output {
         Output::Table => reports.iter().try_for_each(|report| line(&sentence(report))),
         Output::Ndjson => reports.iter().try_for_each(|report| json(report, output)),
-        Output::Json | Output::Csv if reports.len() == 1 => json(&reports[0], output),
-        Output::Json | Output::Csv => json(&reports, output),
+        Output::Json if reports.len() == 1 => json(&reports[0], output),
+        Output::Json => json(&reports, output),
+        Output::Csv => Err(super::exit::usage(CSV_IS_FOR_LISTS)),
     }
 }
 
-/// Opens every file before the first one is imported, so that a misspelt name changes nothing.
+/// Opens every file and recognises its format. Callers do this before they open the store, so that a
+/// misspelt name, or a file of another kind among many, changes nothing.
+pub fn open_all(files: &[PathBuf]) -> Result<Vec<ImportSource<File>>> {
+    let open = |path: &PathBuf| {
+        let (name, file) = open_export(path)?;
+        Ok(ImportSource::open(&name, file)?)
+    };
+    files.iter().map(open).collect()
+}
+
+/// Imports the files in order.
 pub async fn import_all(
     store: &Store,
-    files: &[PathBuf],
+    sources: Vec<ImportSource<File>>,
     options: ImportOptions,
     ambient: &Ambient,
 ) -> Result<Vec<ImportReport>> {
-    let opened = files.iter().map(|path| open_export(path)).collect::<Result<Vec<_>>>()?;
-    let mut reports = Vec::with_capacity(opened.len());
-    for (name, file) in opened {
-        reports.push(import_file(store, &name, file, options, ambient).await?);
+    let mut reports = Vec::with_capacity(sources.len());
+    for source in sources {
+        reports.push(import_file(store, source, options, ambient).await?);
     }
     Ok(reports)
 }

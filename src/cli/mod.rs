@@ -12,23 +12,30 @@ mod admin;
 mod doctor;
 pub mod exit;
 mod explain;
+mod feedback;
 mod import;
 mod model;
 mod model_compare;
 mod output;
+mod overrides;
 mod progress;
 mod quarantine;
 mod read;
 mod run;
 mod run_report;
 mod runs;
+mod schedule;
+mod state;
+mod verify;
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::app::{App, Settings};
+use crate::pipeline::Progress;
 use crate::store::workouts::Window;
 use crate::time::{Timestamp, WorkoutDate};
 
@@ -70,24 +77,58 @@ enum Command {
     Run(run::RunArgs),
     /// Shows what a run would write, and writes nothing.
     Plan(run::PlanArgs),
+    /// Runs pipelines when their [schedule] says so.
+    Schedule(schedule::ScheduleArgs),
     /// Lists the current classifications.
     Classifications(read::ClassificationsArgs),
     /// Shows every verdict there ever was on a workout.
     History(read::HistoryArgs),
     /// Shows why a workout is classified as it is.
     Explain(explain::ExplainArgs),
+    /// What people say of classifications.
+    Feedback(feedback::FeedbackArgs),
+    /// Labels that people set, and that stand until a person clears them.
+    Override(overrides::OverrideArgs),
     /// Model versions and their lifecycle.
     Model(model::ModelArgs),
     /// The ledger of runs.
     Runs(runs::RunsArgs),
     /// Input rows that were refused, kept whole with the reason.
     Quarantine(quarantine::QuarantineArgs),
+    /// Rebuilds the classifications of any instant from the history.
+    State(state::StateArgs),
+    /// Replays the history, re-hashes it, and compares it with the stored state.
+    Verify,
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
     Doctor,
     /// Prints a completion script for a shell.
     Completions(admin::CompletionsArgs),
+}
+
+impl Command {
+    /// True where the command prints rows under one header, which is all that CSV can hold.
+    fn is_list(&self) -> bool {
+        match self {
+            Self::Migrate(_) | Self::Import(_) | Self::Run(_) | Self::Explain(_) | Self::Verify | Self::Validate(_) => {
+                false
+            }
+            Self::Schedule(args) => args.is_list(),
+            Self::Plan(args) => args.is_list(),
+            Self::Feedback(args) => args.is_list(),
+            Self::Override(args) => args.is_list(),
+            Self::Model(args) => args.is_list(),
+            Self::Runs(args) => args.is_list(),
+            // A completion script and the answer of an export are the same in every format.
+            Self::Classifications(_)
+            | Self::History(_)
+            | Self::Quarantine(_)
+            | Self::State(_)
+            | Self::Doctor
+            | Self::Completions(_) => true,
+        }
+    }
 }
 
 /// A half-open range of workout dates.
@@ -127,32 +168,46 @@ impl WindowArgs {
 /// # Errors
 /// Whatever failed; [`exit::code`] has its exit code.
 pub async fn main(cli: Cli) -> Result<()> {
-    init_logging(cli.verbose);
     let output = cli.output;
+    let service = matches!(&cli.command, Command::Schedule(args) if args.is_service());
+    // Nobody watches a service at work: it says what it does without being asked.
+    let verbose = if service { cli.verbose.max(1) } else { cli.verbose };
+    let json_logs = matches!(&cli.command, Command::Schedule(_)) && output.is_json();
+    init_logging(verbose, json_logs);
+    // Said before anything is done: a run that has written must not end as a failure to print.
+    if output == Output::Csv && !cli.command.is_list() {
+        return Err(exit::usage(output::CSV_IS_FOR_LISTS));
+    }
     let settings = Settings {
         database_url: cli.database_url,
         now: cli.now,
     };
-    let app = App::new(settings, Arc::new(progress::Bars::default()));
+    let progress: Arc<dyn Progress> = Arc::new(progress::Bars::default());
+    let app = App::new(settings, Arc::clone(&progress));
     match cli.command {
         Command::Migrate(args) => admin::migrate(&app, &args, output).await,
         Command::Import(args) => import::import(&app, &args, output).await,
         Command::Run(args) => run::run(&app, &args, output).await,
         Command::Plan(args) => run::plan(&app, &args, output).await,
+        Command::Schedule(args) => schedule::schedule(&app, &args, output).await,
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,
         Command::Explain(args) => explain::explain(&app, &args, output).await,
+        Command::Feedback(args) => feedback::feedback(&app, args, output).await,
+        Command::Override(args) => overrides::overrides(&app, args, output).await,
         Command::Model(args) => model::model(&app, args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
-        Command::Validate(args) => admin::validate(&args, output),
+        Command::State(args) => state::state(&app, &args, output).await,
+        Command::Verify => verify::verify(&app, &progress, output).await,
+        Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),
     }
 }
 
-/// Logs to standard error; `RUST_LOG` wins over `--verbose`.
-fn init_logging(verbose: u8) {
+/// Logs to standard error, a line or a JSON document an event; `RUST_LOG` wins over `--verbose`.
+fn init_logging(verbose: u8, json: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
         0 => "paceline=warn",
@@ -160,11 +215,17 @@ fn init_logging(verbose: u8) {
         _ => "paceline=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
-    let _ = tracing_subscriber::fmt()
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
+    // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
+    let _ = if json {
+        logs.json().flatten_event(true).try_init()
+    } else {
+        logs.try_init()
+    };
 }
 
 #[cfg(test)]

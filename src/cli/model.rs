@@ -64,6 +64,13 @@ struct RetireArgs {
     reason: String,
 }
 
+impl ModelArgs {
+    /// True for the commands that list models.
+    pub fn is_list(&self) -> bool {
+        matches!(self.command, ModelCommand::List | ModelCommand::Lineage { .. })
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct ActivationJson {
     activated: String,

@@ -9,10 +9,13 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
+
+/// What `--output csv` gets where there is one value and no list.
+pub const CSV_IS_FOR_LISTS: &str = "--output csv is for lists; use table, json or ndjson here";
 
 /// `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -25,6 +28,13 @@ pub enum Output {
     Ndjson,
     /// Comma-separated values with a header, where rows are listed.
     Csv,
+}
+
+impl Output {
+    /// For programs.
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson)
+    }
 }
 
 /// Rows of text under a header.
@@ -60,7 +70,7 @@ impl Rows {
             .set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(&self.header);
         for row in &self.rows {
-            table.add_row(row);
+            table.add_row(row.iter().map(|cell| printable(cell)));
         }
         let text = table.to_string();
         text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
@@ -76,6 +86,12 @@ impl Rows {
     }
 }
 
+/// A text that stays in its line: what stands in an export may hold line breaks, or sequences that
+/// a terminal obeys.
+pub fn printable(cell: &str) -> String {
+    cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// Writes a line to standard output.
 ///
 /// # Errors
@@ -83,6 +99,15 @@ impl Rows {
 pub fn line(text: &str) -> Result<()> {
     writeln!(io::stdout().lock(), "{text}")?;
     Ok(())
+}
+
+/// Writes lines of text for people to standard output.
+///
+/// # Errors
+/// A closed pipe.
+pub fn page(text: &str) -> Result<()> {
+    let lines: Vec<String> = text.trim_end().lines().map(printable).collect();
+    line(&lines.join("\n"))
 }
 
 /// Writes a value as pretty JSON (`json`) or in one line (`ndjson`).
@@ -120,9 +145,9 @@ pub fn list<T: Serialize>(values: &[T], rows: &Rows, empty: &str, output: Output
 /// A closed pipe; `csv`, which is for lists.
 pub fn one<T: Serialize>(value: &T, text: impl FnOnce() -> String, output: Output) -> Result<()> {
     match output {
-        Output::Table => line(text().trim_end()),
+        Output::Table => page(&text()),
         Output::Json | Output::Ndjson => json(value, output),
-        Output::Csv => bail!("--output csv is for lists; use table, json or ndjson here"),
+        Output::Csv => Err(super::exit::usage(CSV_IS_FOR_LISTS)),
     }
 }
 
@@ -152,6 +177,14 @@ pub fn text(value: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_cannot_break_its_line_or_command_the_terminal() {
+        let mut rows = Rows::new(&["a"]);
+        rows.push(vec!["x\ny\u{1b}[31m\u{0}".to_owned()]);
+        assert_eq!(rows.table().lines().count(), 2, "{}", rows.table());
+        assert!(!rows.table().contains('\u{1b}'), "{:?}", rows.table());
+    }
 
     #[test]
     fn counts_are_grouped_by_thousands() {

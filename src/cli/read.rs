@@ -69,8 +69,8 @@ struct ClassificationJson {
 
 /// Lists the current classifications, by date.
 pub async fn classifications(app: &App, args: &ClassificationsArgs, output: Output) -> Result<()> {
-    let store = app.store(Access::Read).await?;
     let window = args.window.window()?.unwrap_or_default();
+    let store = app.store(Access::Read).await?;
     let mut listed = Vec::new();
     let each = |row| {
         listed.push(row);

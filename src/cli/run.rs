@@ -17,8 +17,8 @@ use crate::stage::decide::Retrain;
 use crate::vocab::{Algorithm, Trigger};
 
 use super::WindowArgs;
-use super::import::import_all;
-use super::output::{Output, Rows, json, line, list, number, one, text};
+use super::import::{import_all, open_all};
+use super::output::{Output, Rows, json, line, list, number, one, page, text};
 use super::run_report::report_text;
 
 /// When a model is trained.
@@ -67,6 +67,13 @@ struct Common {
     no_activate: bool,
 }
 
+impl PlanArgs {
+    /// True where rows are listed.
+    pub fn is_list(&self) -> bool {
+        self.rows
+    }
+}
+
 impl Common {
     fn options(&self, accept_churn: bool) -> Result<Options> {
         Ok(Options {
@@ -77,6 +84,7 @@ impl Common {
             notes: self.notes.clone(),
             no_activate: self.no_activate,
             accept_churn,
+            take_over: false,
         })
     }
 }
@@ -92,6 +100,9 @@ pub struct RunArgs {
     /// Writes even where more workouts would be relabelled than gate.max_churn allows.
     #[arg(long)]
     accept_churn: bool,
+    /// Takes the pipeline from the run that holds it; that run writes nothing more.
+    #[arg(long)]
+    take_over: bool,
     /// The same as `plan`: shows what would be written, and writes nothing.
     #[arg(long, conflicts_with = "import")]
     dry_run: bool,
@@ -109,16 +120,20 @@ pub struct PlanArgs {
 
 /// Runs a pipeline, after the imports that were asked for.
 pub async fn run(app: &App, args: &RunArgs, output: Output) -> Result<()> {
-    let options = args.common.options(args.accept_churn)?;
+    let options = Options {
+        take_over: args.take_over,
+        ..args.common.options(args.accept_churn)?
+    };
     let pipeline = read_pipeline(&args.common.pipeline)?;
     if args.dry_run {
         let store = app.store(Access::Read).await?;
         let plan = plan_run(&store, &pipeline, &options, &app.ambient()?).await?;
         return print_report(&plan.report, output);
     }
+    let sources = open_all(&args.import)?;
     let store = app.store(Access::Write).await?;
     let ambient = app.ambient()?;
-    let imports = import_all(&store, &args.import, ImportOptions::default(), &ambient).await?;
+    let imports = import_all(&store, sources, ImportOptions::default(), &ambient).await?;
     let report = run_pipeline(&store, &pipeline, &options, Trigger::Manual, &ambient).await?;
     print_report(&RunReport { imports, ..report }, output)
 }
@@ -147,7 +162,7 @@ fn print_plan(plan: &Plan, with_rows: bool, output: Output) -> Result<()> {
     }
     match output {
         Output::Table => {
-            line(report_text(&plan.report).trim_end())?;
+            page(&report_text(&plan.report))?;
             line("")?;
             list(&plan.rows, &rows_of(&plan.rows), "No rows would be written.", output)
         }

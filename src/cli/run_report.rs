@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::pipeline::report::{MatrixCell, ModelSummary, RunReport};
 
 use super::import::sentence;
-use super::output::count;
+use super::output::{count, printable};
 
 /// The report as text.
 pub fn report_text(report: &RunReport) -> String {
@@ -22,10 +22,13 @@ pub fn report_text(report: &RunReport) -> String {
 
 fn model_part(text: &mut String, report: &RunReport) {
     let model = &report.model;
+    let planned = report.run_id.is_none();
     let action = match report.decision.action {
+        "trained" if planned => "would train a new model",
         "trained" => "trained a new model",
+        "reused" if planned => "would keep the active model",
         "reused" => "kept the active model",
-        _ => "classified without a model",
+        _ => "no model",
     };
     let _ = writeln!(text, "Decision  {action}: {}", report.decision.reason);
     let Some(version) = &model.model_version else {
@@ -33,12 +36,12 @@ fn model_part(text: &mut String, report: &RunReport) {
         return;
     };
     let id = model.model_id.as_deref().unwrap_or_default();
-    let state = if model.active { "active" } else { "not active" };
-    let _ = writeln!(
-        text,
-        "Model     {id}  version {version}  {}  {}, {state}",
-        model.algorithm, report.decision.action
-    );
+    let state = match (report.run_id.is_none(), model.active) {
+        (true, true) => "would be active",
+        (false, true) => "active",
+        (_, false) => "not active",
+    };
+    let _ = writeln!(text, "Model     {id}  version {version}  {}  {state}", model.algorithm);
     for cluster in &model.clusters {
         let centre: Vec<String> = cluster
             .centroid
@@ -78,9 +81,13 @@ fn rows_part(text: &mut String, report: &RunReport) {
         );
     }
     if !report.skipped.is_empty() {
-        let names: Vec<String> = report.skipped.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let names: Vec<String> = report.skipped.iter().map(named).collect();
         let _ = writeln!(text, "          other sports skipped: {}", names.join(", "));
     }
+}
+
+fn named((sport, n): (&String, &u64)) -> String {
+    format!("{} {n}", printable(sport))
 }
 
 fn changes_part(text: &mut String, report: &RunReport) {

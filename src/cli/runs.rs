@@ -32,6 +32,13 @@ enum RunsCommand {
     },
 }
 
+impl RunsArgs {
+    /// True for the command that lists runs.
+    pub fn is_list(&self) -> bool {
+        matches!(self.command, RunsCommand::List { .. })
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct RunJson {
     #[serde(flatten)]

@@ -149,7 +149,11 @@ impl DbError {
             Self::MissingSchema { .. } => {
                 "run `paceline migrate`; a workout_summary of your own must have the documented columns"
             }
-            Self::Duplicate { .. } | Self::Conflict { .. } => "another process wrote at the same time; run it again",
+            Self::Duplicate { .. } => {
+                "another process wrote at the same time: run it again; where it stays, the table's collation takes two \
+                 ids for one (upper and lower case, accents, emoji)"
+            }
+            Self::Conflict { .. } => "another process wrote at the same time; run it again",
             Self::Constraint { .. } => "the schema refused the row; the message names the rule",
             Self::Transient { .. } | Self::CommitUnknown { .. } => {
                 "run it again: what was written stays, the rest follows"

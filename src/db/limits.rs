@@ -24,6 +24,12 @@ pub(super) fn refusal(value: &Value) -> Option<String> {
     }
 }
 
+/// The float that both stores give back for `v`: SQLite keeps whole numbers as integers, which have
+/// no negative zero, so neither store is given one.
+pub(super) fn stored(v: f64) -> f64 {
+    v + 0.0
+}
+
 fn outside(micros: i64) -> Option<String> {
     let inside = (FIRST_MICROS..=LAST_MICROS).contains(&micros);
     (!inside).then(|| format!("{micros} microseconds since 1970 lie outside the years 0000 to 9999"))
@@ -58,5 +64,6 @@ mod tests {
             assert!(refusal(&Value::Real(v)).is_some());
         }
         assert_eq!(refusal(&Value::Real(f64::MIN_POSITIVE)), None);
+        assert_eq!(stored(-0.0).to_bits(), 0.0f64.to_bits());
     }
 }

@@ -4,7 +4,8 @@
 //! the domain asks is written once in `store/` and runs on both.
 //!
 //! Invariants: a transaction is all or nothing; a guarded step that affects another number of rows
-//! rolls back; instants are UTC; nothing here prints a password; every wait has a bound.
+//! rolls back; instants are UTC; nothing here prints a password; a wait for a connection or a lock has
+//! a bound, and a connection whose other end is gone is noticed (keepalive).
 //!
 //! What the two servers count as affected rows agrees for INSERT, UPDATE and DELETE (rows *found*,
 //! changed or not). It does not agree for a hand-written upsert: MySQL counts 2 for a row that it
@@ -166,8 +167,10 @@ impl Db {
         if rows.rows() == 0 {
             return Ok(0);
         }
-        let transaction = Transaction::new(insert.table).insert_many(insert, rows.clone());
-        Ok(self.transact(&transaction).await?.into_iter().sum())
+        match &self.backend {
+            Backend::MySql(mysql) => mysql.insert_many(insert, rows).await,
+            Backend::Sqlite(sqlite) => sqlite.insert_many(insert, rows),
+        }
     }
 
     /// Applies what [`Db::migration_plan`] lists; `now` is what the bookkeeping records.

@@ -2,8 +2,9 @@
 //!
 //! Why: mysql_async and rusqlite each have their own values; the store is written once over these.
 //!
-//! Invariants: a [`Timestamp`] or [`WorkoutDate`] written and read back is the same to the
-//! microsecond; a float is the same bit for bit (binary protocol on MySQL, REAL on SQLite).
+//! Invariants: a [`Timestamp`] written and read back is the same to the microsecond, a
+//! [`WorkoutDate`] to the second (both stores cut what is finer); a float is the same bit for bit
+//! (binary protocol on MySQL, REAL on SQLite), but for negative zero, which becomes zero.
 //!
 //! Must not know: tables.
 

@@ -126,6 +126,10 @@ impl<'a> Chooser<'a> {
                 self.ambient.progress.end();
                 match trained {
                     Ok(trained) => self.adopt(trained, started, reason.to_string()).await,
+                    Err(TrainError::Params(error)) => {
+                        let hint = "correct it in the pipeline file";
+                        Err(RunError::new("train", Kind::Config, error, hint))
+                    }
                     Err(error) => self.without_training(facts.as_ref(), &error, &reason.to_string()).await,
                 }
             }
@@ -152,19 +156,7 @@ impl<'a> Chooser<'a> {
 
     /// A freshly trained model is a new version, unless it is the active one again, byte for byte.
     async fn adopt(&self, trained: Trained, started: Timestamp, reason: String) -> Result<Choice, RunError> {
-        let sha256 = trained.model.sha256();
-        if let Some(row) = self
-            .active()
-            .filter(|row| row.artifact_sha256.as_deref() == Some(&sha256))
-        {
-            let decision = format!("{reason}; training gave it again, byte for byte");
-            return Ok(Choice {
-                chosen: Chosen::Active(Box::new(row.clone())),
-                model: trained.model,
-                decision,
-            });
-        }
-        let parent = match self.active() {
+        let active = match self.active() {
             // A parent whose artifact is damaged still has a version to count from.
             Some(row) => Some(Parent {
                 row,
@@ -172,13 +164,27 @@ impl<'a> Chooser<'a> {
             }),
             None => None,
         };
+        let sha256 = trained.model.sha256();
+        let same = |parent: &&Parent<'_>| {
+            // By what is stored: the checksum alone would keep a model whose artifact is damaged, and
+            // only this run, which has it in memory, could go on.
+            parent.model.is_some() && parent.row.artifact_sha256.as_deref() == Some(&sha256)
+        };
+        if let Some(Parent { row, .. }) = active.as_ref().filter(same) {
+            let decision = format!("{reason}; training gave it again, byte for byte");
+            return Ok(Choice {
+                chosen: Chosen::Active(Box::new((*row).clone())),
+                model: trained.model,
+                decision,
+            });
+        }
         let now = self.ambient.now();
         let model_id = ModelId::generate(now, |id| self.registry.iter().any(|row| row.model_id == id));
         let fresh = NewModel {
             trained_at: now,
             training_duration_sec: (now.micros() - started.micros()) as f64 / 1e6,
             notes: self.options.notes.clone(),
-            ..new_model(model_id, &self.params, &trained, parent.as_ref(), &self.registry)
+            ..new_model(model_id, &self.params, &trained, active.as_ref(), &self.registry)
         };
         Ok(Choice {
             chosen: Chosen::Fresh(Box::new(fresh)),

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::ingest::{Accepted, IngestError, Reader, Record, read};
 use crate::store::Store;
+use crate::store::privileges;
 use crate::store::quarantine::{Quarantined, Stamp};
 
 use super::labels::{ImportedLabel, record_labels};
@@ -70,19 +71,50 @@ impl Pending {
     }
 }
 
-/// Imports one file; `file` is its name for reports and quarantine.
+/// A file whose header has been read: it is an export of a known format.
+#[derive(Debug)]
+pub struct ImportSource<R: Read> {
+    file: String,
+    reader: Reader<R>,
+}
+
+impl<R: Read> ImportSource<R> {
+    /// Reads the header; `file` is the file's name for reports and quarantine.
+    ///
+    /// # Errors
+    /// [`RunError`] of kind data for a file that is empty, cannot be read or is no known export.
+    pub fn open(file: &str, input: R) -> Result<Self, RunError> {
+        let hint = "nothing was imported; name a CSV export with a header, such as data/workouts_sample.csv";
+        let reader = read(input);
+        let reader = reader.map_err(|e| RunError::new("import", Kind::Data, format!("{file}: {e}"), hint))?;
+        Ok(Self {
+            file: file.to_owned(),
+            reader,
+        })
+    }
+}
+
+/// Imports one file.
 ///
 /// # Errors
-/// [`RunError`] for a file that is no known export, cannot be read, or a store that refuses it. What
-/// was committed before stays.
+/// [`RunError`] for a file that cannot be read to its end, or a store that refuses it. What was
+/// committed before stays.
 pub async fn import<R: Read + Send>(
     store: &Store,
-    file: &str,
-    input: R,
+    source: ImportSource<R>,
     options: ImportOptions,
     ambient: &Ambient,
 ) -> Result<ImportReport, RunError> {
-    let mut reader = read(input).map_err(|e| ingest_error(file, e))?;
+    let labels = if options.record_labels {
+        &privileges::VERDICTS[..]
+    } else {
+        &[]
+    };
+    for needs in [&privileges::IMPORT[..], labels] {
+        store.require(needs).await.map_err(|e| RunError::store("import", e))?;
+    }
+    let ImportSource { file, mut reader } = source;
+    let file = file.as_str();
     let mut report = ImportReport {
         file: file.to_owned(),
         format: reader.format().to_string(),

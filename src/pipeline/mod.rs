@@ -8,9 +8,12 @@
 //!
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
+pub mod answers;
 pub mod choose;
 pub mod import;
 pub mod labels;
+pub mod lease;
+pub mod people;
 pub mod plan;
 pub mod prepare;
 pub mod register;
@@ -35,6 +38,8 @@ pub struct Ambient {
     pub progress: Arc<dyn Progress>,
     /// Called at each named point; tests stop the process there.
     pub at_point: Arc<dyn Fn(&'static str) + Send + Sync>,
+    /// This process, for the lease.
+    pub process: lease::Process,
 }
 
 impl Ambient {
@@ -81,6 +86,10 @@ pub enum Kind {
     Config,
     /// A gate stopped it on purpose.
     Gate,
+    /// Another run holds the pipeline.
+    LeaseHeld,
+    /// Another run has taken the pipeline from this one.
+    Fenced,
     /// Paceline is at fault.
     Bug,
 }
@@ -94,6 +103,8 @@ impl Kind {
             Self::Data => "data",
             Self::Config => "config",
             Self::Gate => "gate",
+            Self::LeaseHeld => "lease_held",
+            Self::Fenced => "fenced",
             Self::Bug => "bug",
         }
     }
@@ -165,6 +176,7 @@ pub fn store_kind(error: &StoreError) -> Kind {
             | DbError::Unwritable { .. }
             | DbError::Other { .. } => Kind::Data,
         },
+        StoreError::Fenced { .. } => Kind::Fenced,
         StoreError::LostRace { .. } => Kind::Transient,
         StoreError::Frame(_) | StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => Kind::Data,
     }
@@ -175,6 +187,7 @@ pub fn store_hint(error: &StoreError) -> &'static str {
     match error {
         StoreError::Db(db) => db.hint(),
         StoreError::Frame(_) => "correct the named rows in the database",
+        StoreError::Fenced { .. } => "the other run finishes the work; `paceline runs list` shows it",
         StoreError::LostRace { .. } => "look at `paceline model list`, then decide again",
         StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => "",
     }

@@ -44,6 +44,8 @@ pub struct Options {
     pub no_activate: bool,
     /// Writes even where the churn is above the gate.
     pub accept_churn: bool,
+    /// Takes the pipeline from whoever holds it.
+    pub take_over: bool,
 }
 
 /// A run, ready to be written.

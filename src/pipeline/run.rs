@@ -4,7 +4,8 @@
 //! but the ledger row; the model goes into production in one transaction, the verdicts in chunks of
 //! one transaction each, and a rerun finds what is left by the same diff.
 //!
-//! Invariants: only a transient fault begins the run again, at most [`MAX_RETRIES`] times; a run that
+//! Invariants: a run holds its pipeline's lease from before it is entered until after it is closed, and
+//! writes verdicts and models only under its fence; only a transient fault begins the run again, at most [`MAX_RETRIES`] times; a run that
 //! has been entered is closed, whatever happened.
 //!
 //! Must not know: how a report is printed.
@@ -19,6 +20,7 @@ use crate::stage::diff::{Change, ChangeSet, Outcome};
 use crate::store::Store;
 use crate::store::lifecycle::Registration;
 use crate::store::models::NewModel;
+use crate::store::privileges;
 use crate::store::quarantine::Stamp;
 use crate::store::runs::{OutcomeCounts, RunFailure, RunOutcome};
 use crate::store::workouts::Window;
@@ -26,6 +28,7 @@ use crate::store::write::{Verdict, VerdictChunk};
 use crate::vocab::{RunStatus, Source, Trigger};
 
 use super::choose::Chosen;
+use super::lease::{self, Lease, Refused};
 use super::plan::report_of;
 use super::prepare::{Options, Prepared, prepare};
 use super::report::{DecisionSummary, MatrixCell, RunReport, model_summary};
@@ -48,7 +51,9 @@ struct Committed {
 /// Runs a pipeline.
 ///
 /// # Errors
-/// [`RunError`]; its kind decides the exit code. The ledger has the run as failed then.
+/// [`RunError`]; its kind decides the exit code. The ledger has the run as failed then; as skipped where
+/// another run holds the pipeline and nobody is waiting at a terminal to be told so; not at all where the
+/// login may not write all that a run writes.
 pub async fn run(
     store: &Store,
     pipeline: &Pipeline,
@@ -56,20 +61,95 @@ pub async fn run(
     trigger: Trigger,
     ambient: &Ambient,
 ) -> Result<RunReport, RunError> {
+    check_privileges(store).await?;
     let run_id = RunId::generate(ambient.now(), (ambient.entropy)());
-    let window = options.window.unwrap_or(Window {
+    let lease = match Lease::acquire(store, &pipeline.name, &run_id, options.take_over, ambient).await {
+        Ok(lease) => lease,
+        Err(Refused::Failed(error)) => return Err(error),
+        Err(Refused::Held(row)) => {
+            let held = lease::held(&pipeline.name, &row);
+            if trigger != Trigger::Manual {
+                skip(
+                    store,
+                    &run_id,
+                    pipeline,
+                    options,
+                    trigger,
+                    &held.source.to_string(),
+                    ambient,
+                )
+                .await?;
+            }
+            return Err(held);
+        }
+    };
+    let result = run_under(&lease, &run_id, pipeline, options, trigger, ambient).await;
+    lease.release(ambient.now()).await;
+    result
+}
+
+/// Refuses a login that may not write all that a run writes, before anything is written.
+///
+/// # Errors
+/// [`RunError`] of kind config that names what is missing.
+pub async fn check_privileges(store: &Store) -> Result<(), RunError> {
+    for needs in [&privileges::RUN[..], &privileges::VERDICTS] {
+        store.require(needs).await.map_err(|e| RunError::store("start", e))?;
+    }
+    Ok(())
+}
+
+fn window_of(pipeline: &Pipeline, options: &Options) -> Window {
+    options.window.unwrap_or(Window {
         from: pipeline.from,
         to: pipeline.to,
-    });
-    let started = store
-        .start_run(&run_id, &pipeline.name, trigger, window, ambient.now())
+    })
+}
+
+/// Enters a run that does not begin, and why.
+///
+/// # Errors
+/// [`RunError`] of the store.
+pub async fn skip(
+    store: &Store,
+    run_id: &RunId,
+    pipeline: &Pipeline,
+    options: &Options,
+    trigger: Trigger,
+    why: &str,
+    ambient: &Ambient,
+) -> Result<(), RunError> {
+    tracing::warn!(run_id = run_id.as_str(), pipeline = pipeline.name, why, "run skipped");
+    let window = window_of(pipeline, options);
+    let entered = store
+        .skip_run(run_id, &pipeline.name, trigger, window, why, ambient.now())
+        .await;
+    entered.map_err(|e| RunError::store("lease", e))
+}
+
+/// Runs a pipeline that is held already; the lease stays the caller's to give back.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_under(
+    lease: &Lease,
+    run_id: &RunId,
+    pipeline: &Pipeline,
+    options: &Options,
+    trigger: Trigger,
+    ambient: &Ambient,
+) -> Result<RunReport, RunError> {
+    let ledger = lease.ledger();
+    let window = window_of(pipeline, options);
+    let started = ledger
+        .start_run(run_id, &pipeline.name, trigger, window, ambient.now())
         .await;
     started.map_err(|e| RunError::store("start", e))?;
     tracing::info!(run_id = run_id.as_str(), pipeline = pipeline.name, "run started");
     let mut committed = Committed::default();
-    let result = attempts(store, pipeline, options, &run_id, &mut committed, ambient).await;
+    let result = attempts(&lease.store(), pipeline, options, run_id, &mut committed, ambient).await;
     let outcome = outcome_of(&result, &committed, ambient);
-    let closed = store.finish_run(&run_id, &outcome).await;
+    let closed = ledger.finish_run(run_id, &outcome).await;
     match (result, closed) {
         (Ok(report), Ok(())) => {
             tracing::info!(

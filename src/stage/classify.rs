@@ -9,10 +9,10 @@ use polars::prelude::*;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::features::{Row, Table};
 use super::frame::{Features, Frame, FrameError, Predictions};
 use super::head::Head;
 use super::model::{Clustering, Model};
+use super::table::{Row, Table};
 use super::verdict::{self, Verdict, judge};
 pub use super::verdict::{Posterior, Rule};
 use crate::time::WorkoutDate;

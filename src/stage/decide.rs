@@ -238,7 +238,8 @@ impl fmt::Display for TrainReason {
             }
             Self::NewWorkouts { new, share, allowed } => write!(
                 f,
-                "{new} workouts came since the active model was trained, {:.1} % of what it knew; the policy allows {:.1} %",
+                "{new} workouts came since the active model was trained, {:.1} % of what it knew; \
+                 the policy allows {:.1} %",
                 share * 100.0,
                 allowed * 100.0
             ),

@@ -10,9 +10,10 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::features::{Bounds, Table};
+use super::features::Bounds;
 use super::frame::{Features, Frame};
 use super::model::hex;
+use super::table::Table;
 
 /// How many valid rows there are, and which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -31,11 +31,11 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::features::{Row, Table};
 use super::feedback::Feedback;
 use super::frame::{Features, Frame};
 use super::model::Model;
 use super::params::Params;
+use super::table::{Row, Table};
 use super::train::teach::{self, Example, Teacher};
 use super::train::{Ground, TrainError};
 use super::verdict::judge;

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::features::Row;
+use super::table::Row;
 
 /// The coefficients of the log-odds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

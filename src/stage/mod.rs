@@ -6,6 +6,7 @@
 //! Must not know: the database, tokio, the clock, the environment, entropy.
 
 pub mod classify;
+mod clustering;
 pub mod decide;
 pub mod diff;
 pub mod features;
@@ -20,6 +21,7 @@ pub mod params;
 pub mod review;
 mod silhouette;
 mod statistics;
+mod table;
 #[cfg(test)]
 mod testing;
 pub mod train;

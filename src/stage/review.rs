@@ -27,9 +27,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::classify::Posterior;
-use super::features::Table;
 use super::feedback::Feedback;
 use super::frame::{Features, Frame, Predictions};
+use super::table::Table;
 use crate::time::WorkoutDate;
 use crate::vocab::Label;
 use space::Space;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::features::{Row, Table};
 use super::model::Model;
+use super::table::{Row, Table};
 use super::train::Learning;
 use super::verdict::{Verdict, judge};
 use crate::time::WorkoutDate;

@@ -14,7 +14,6 @@ pub(super) mod teach;
 
 use rayon::prelude::*;
 
-use super::features::Table;
 use super::feedback::Feedback;
 use super::fingerprint::Fingerprint;
 use super::frame::{Features, Frame};
@@ -24,6 +23,7 @@ use super::params::{Params, ParamsError};
 use super::silhouette;
 pub use super::statistics::TrainingStats;
 use super::statistics::{Labelled, Spans};
+use super::table::Table;
 use super::verdict::{Point, distances, smallest, transformed};
 use crate::vocab::{Algorithm, Label};
 pub use learning::Learning;

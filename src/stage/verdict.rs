@@ -11,10 +11,10 @@
 
 use serde::Serialize;
 
-use super::features::Row;
 use super::logistic::logistic;
 use super::model::{Cluster, Clustering, Feature, MAX_FEATURES, Model};
 use super::params::MAX_CLUSTERS;
+use super::table::Row;
 use crate::vocab::Label;
 
 /// The rule that decided a label.
@@ -228,5 +228,64 @@ impl Posterior {
             Label::PupWalk => self.pup_walk,
             Label::Outlier => 0.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::model::{Cluster, Feature, Measure, Transform};
+    use crate::stage::params::Params;
+    use crate::time::WorkoutDate;
+
+    fn model(cut: f64) -> Model {
+        let cluster = |label, at| Cluster {
+            label,
+            centroid: vec![at],
+        };
+        let clustering = Clustering {
+            features: vec![Feature {
+                measure: Measure::AvgPace,
+                transform: Transform::Ln,
+            }],
+            clusters: vec![cluster(Label::RealRun, 2.0), cluster(Label::PupWalk, 3.0)],
+            sigma2: 0.04,
+            cut: Some(cut),
+            head: None,
+        };
+        Model::new(&Params::default(), Some(clustering))
+    }
+
+    fn at(log_pace: f64) -> Row {
+        Row {
+            date: WorkoutDate::from_micros(0),
+            pace: libm::exp(log_pace),
+            distance: 3.0,
+            duration: 30.0,
+        }
+    }
+
+    #[test]
+    fn confidence_is_continuous_at_the_cut_and_fades_beyond() {
+        let model = model(0.25);
+        let (within, beyond, far) = (
+            judge(&model, &at(1.5 + 1e-9)),
+            judge(&model, &at(1.5 - 1e-9)),
+            judge(&model, &at(1.0)),
+        );
+        assert_eq!(
+            (within.label, beyond.label, far.label),
+            (Label::RealRun, Label::Outlier, Label::Outlier)
+        );
+        assert!((within.confidence - beyond.confidence).abs() < 1e-7);
+        assert!((far.confidence - 0.25).abs() < 1e-6, "{}", far.confidence);
+    }
+
+    #[test]
+    fn an_outlier_is_not_mixed_and_far_rows_do_not_overflow() {
+        let verdict = judge(&model(1e-6), &at(2.5));
+        assert_eq!((verdict.label, verdict.rule), (Label::Outlier, Rule::BeyondCut));
+        let far = judge(&model(1e9), &at(-600.0));
+        assert_eq!((far.label, far.confidence), (Label::RealRun, 1.0));
     }
 }

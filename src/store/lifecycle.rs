@@ -53,14 +53,11 @@ impl Store {
             Registration::Archive => ModelStatus::Archived,
         };
         let transaction = transaction.insert_many(&INSERT, model.batch(status));
-        let Err(error) = self.db.transact(&transaction).await else {
-            return Ok(());
-        };
-        match registration {
-            Registration::Activate { seen_active } => Err(self
+        match (self.transact(transaction).await, registration) {
+            (Err(StoreError::Db(error)), Registration::Activate { seen_active }) => Err(self
                 .explain_race(error, "activate the new model", seen_active.as_deref())
                 .await),
-            Registration::Archive => Err(error.into()),
+            (result, _) => result,
         }
     }
 
@@ -94,11 +91,11 @@ impl Store {
             transaction = transaction.execute(&ARCHIVE, model_params(seen, now), Expect::Rows(1));
         }
         let transaction = transaction.execute(&ACTIVATE, model_params(model_id, now), Expect::Rows(1));
-        match self.db.transact(&transaction).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self
+        match self.transact(transaction).await {
+            Err(StoreError::Db(error)) => Err(self
                 .explain_race(error, &format!("activate {model_id}"), seen_active)
                 .await),
+            result => result,
         }
     }
 
@@ -146,8 +143,7 @@ impl Store {
             .with("to", to.as_str())
             .with("reason", reason);
         let transaction = Transaction::new("retire model").execute(&RETIRE, params, Expect::Rows(1));
-        self.db.transact(&transaction).await?;
-        Ok(())
+        self.transact(transaction).await
     }
 
     /// The archived model that was active last, or None.

@@ -10,12 +10,17 @@
 
 pub mod chain;
 pub mod classifications;
+pub mod feedback;
 pub mod history;
+pub mod lease;
 pub mod lifecycle;
 pub mod models;
+pub mod overrides;
+pub mod privileges;
 pub mod probe;
 pub mod quarantine;
 pub mod runs;
+pub mod verify;
 pub mod workouts;
 pub mod write;
 
@@ -27,6 +32,8 @@ use crate::stage::frame::FrameError;
 #[derive(Clone)]
 pub struct Store {
     db: Db,
+    /// Where it is set, each write transaction checks it first.
+    fence: Option<lease::Fence>,
 }
 
 /// Why the store could not answer.
@@ -53,6 +60,16 @@ pub enum StoreError {
         /// The step.
         verb: &'static str,
     },
+    /// The run's lease has passed to another run; nothing of the transaction was written.
+    #[error("fenced out: lease {fence} of pipeline '{pipeline}' has been taken over by {by}; nothing was written")]
+    Fenced {
+        /// The pipeline.
+        pipeline: String,
+        /// The lease that this run held.
+        fence: i64,
+        /// Who took it.
+        by: String,
+    },
     /// A compare-and-swap lost to another writer.
     #[error(
         "{what}: {now} is active now, {seen} was when this command looked; another process was first, so nothing was changed"
@@ -70,7 +87,7 @@ pub enum StoreError {
 impl Store {
     /// Over an open database.
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self { db, fence: None }
     }
 
     /// The database below, for probes and migrations.

@@ -105,7 +105,7 @@ impl Store {
     /// [`StoreError::Db`].
     pub async fn quarantine(&self, rows: &[Quarantined], stamp: Stamp<'_>) -> Result<(), StoreError> {
         if !rows.is_empty() {
-            self.db.insert_many(&INSERT, &batch(rows, stamp)).await?;
+            self.insert_all(&INSERT, batch(rows, stamp)).await?;
         }
         Ok(())
     }

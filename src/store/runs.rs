@@ -24,6 +24,10 @@ use super::{Store, StoreError};
 
 static START: Statement = sql!("query/run_start");
 static FINISH: Statement = sql!("query/run_finish");
+static SKIP: Statement = sql!("query/run_skip");
+static ABANDON: Statement = sql!("query/run_abandon");
+static LAST_SCHEDULED: Statement = sql!("query/last_scheduled");
+static LAST_BEGUN: Statement = sql!("query/last_scheduled_begun");
 static BY_ID: Statement = sql!("query/run_by_id");
 static LIST: Statement = sql!("query/list_runs");
 static CHUNKS: Statement = sql!("query/chunks_by_run");
@@ -134,6 +138,17 @@ pub struct LedgerRun {
     pub failure: Option<RunFailure>,
 }
 
+/// A run that the scheduler began, or skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduledRun {
+    /// Its id.
+    pub run_id: String,
+    /// Where it stands.
+    pub status: String,
+    /// When it began, or was skipped.
+    pub started_at: Timestamp,
+}
+
 /// One committed transaction of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LedgerChunk {
@@ -209,6 +224,13 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
     })
 }
 
+/// The most characters of an error that the ledger keeps: four bytes each, they fit MySQL's TEXT.
+const MAX_ERROR_CHARS: usize = 16_000;
+
+fn bounded(message: &str) -> String {
+    message.chars().take(MAX_ERROR_CHARS).collect()
+}
+
 impl Store {
     /// Enters a run into the ledger as running.
     ///
@@ -264,10 +286,82 @@ impl Store {
             .with("detail", outcome.detail.as_deref())
             .with("error_stage", failure.map(|f| f.stage.as_str()))
             .with("error_kind", failure.map(|f| f.kind.as_str()))
-            .with("error_message", failure.map(|f| f.message.as_str()));
+            .with("error_message", failure.map(|f| bounded(&f.message)));
         let transaction = Transaction::new("finish run").execute(&FINISH, params, Expect::Rows(1));
         self.db.transact(&transaction).await?;
         Ok(())
+    }
+
+    /// Enters a run that did not begin because another one holds the pipeline, and says so.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn skip_run(
+        &self,
+        run_id: &RunId,
+        pipeline: &str,
+        trigger: Trigger,
+        window: Window,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let params = Params::none()
+            .with("run_id", run_id.as_str())
+            .with("pipeline", pipeline)
+            .with("trigger_kind", trigger.as_str())
+            .with("window_from", window.from)
+            .with("window_to", window.to)
+            .with("message", why)
+            .with("now", now);
+        self.db.execute(&SKIP, &params).await?;
+        Ok(())
+    }
+
+    /// Closes a run that cannot close itself any more: `partial` where it has committed chunks, else
+    /// `failed`. Nothing happens to a run that is closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn abandon_run(&self, run_id: &str, failure: &RunFailure, now: Timestamp) -> Result<(), StoreError> {
+        let params = Params::none()
+            .with("run_id", run_id)
+            .with("error_stage", failure.stage.as_str())
+            .with("error_kind", failure.kind.as_str())
+            .with("message", failure.message.as_str())
+            .with("now", now);
+        self.db.execute(&ABANDON, &params).await?;
+        Ok(())
+    }
+
+    /// The last scheduled run of a pipeline, skipped ones included.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn last_scheduled(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
+        self.scheduled_run(&LAST_SCHEDULED, pipeline).await
+    }
+
+    /// The last scheduled run of a pipeline that was not skipped.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn last_scheduled_begun(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
+        self.scheduled_run(&LAST_BEGUN, pipeline).await
+    }
+
+    async fn scheduled_run(&self, statement: &Statement, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
+        let mut found = None;
+        self.db
+            .query(statement, &Params::none().with("pipeline", pipeline), |row| {
+                found = Some(ScheduledRun {
+                    run_id: row.text(0)?.to_owned(),
+                    status: row.text(1)?.to_owned(),
+                    started_at: row.instant(2)?,
+                });
+                Ok(())
+            })
+            .await?;
+        Ok(found)
     }
 
     /// The latest `limit` runs, newest first.

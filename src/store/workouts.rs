@@ -3,7 +3,8 @@
 //! Why: the table may belong to someone else, with FLOAT columns and NULLs where ours has none;
 //! this is the one place that knows.
 //!
-//! Invariants: reading never changes a row; an import inserts and replaces, and never deletes.
+//! Invariants: reading never changes a row; a row that no stage can take is refused with its reason and
+//! never stops the others; an import inserts and replaces, and never deletes.
 //!
 //! Must not know: CSV.
 
@@ -14,6 +15,7 @@ use polars::prelude::*;
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Statement, Transaction};
 use crate::db::value::{Cell, Params, Row, Value};
+use crate::id::MAX_WORKOUT_ID_CHARS;
 use crate::ingest::Workout;
 use crate::sql;
 use crate::stage::frame::{Frame, Workouts};
@@ -86,8 +88,8 @@ pub struct LoadedWorkouts {
 /// A stored workout and how exactly its table holds numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredWorkout {
-    /// The row.
-    pub workout: Workout,
+    /// The row; None where it holds what no import writes (no date, text in the place of a number).
+    pub workout: Option<Workout>,
     /// True where the table's columns are 4-byte floats, so that numbers are rounded on the way in.
     single_precision: bool,
 }
@@ -99,7 +101,7 @@ impl StoredWorkout {
             (Some(a), Some(b)) if self.single_precision => a == f64::from(b as f32),
             (a, b) => a == b,
         };
-        let w = &self.workout;
+        let Some(w) = &self.workout else { return false };
         w.id == other.id
             && w.date == other.date
             && w.activity_type == other.activity_type
@@ -126,19 +128,35 @@ struct Builders {
 }
 
 impl Builders {
-    fn push(&mut self, row: &Row<'_>) -> Result<(), DbError> {
-        let id = row.text(0)?;
-        match date_of(row) {
-            Ok(micros) => {
-                self.ids.push(id.to_owned());
-                self.dates.push(micros);
-                self.activities.push(row.opt_text(2)?.map(str::to_owned));
-                self.paces.push(row.opt_real(3)?);
-                self.distances.push(row.opt_real(4)?);
-                self.durations.push(row.opt_real(5)?);
-            }
-            Err(reason) => self.refused.push(refused_row(id, row, reason)?),
+    fn push(&mut self, row: &Row<'_>) {
+        if let Err(reason) = self.take(row) {
+            self.refused.push(refused_row(row, reason));
         }
+    }
+
+    /// Appends a row, or says why no stage can take it and appends nothing.
+    fn take(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let unreadable = |error: DbError| error.to_string();
+        let id = row.text(0).map_err(unreadable)?;
+        // Only somebody else's table can hold one; the tables that refer to it cannot.
+        if id.len() > MAX_WORKOUT_ID_CHARS && id.chars().count() > MAX_WORKOUT_ID_CHARS {
+            let chars = id.chars().count();
+            return Err(format!(
+                "workout_id has {chars} characters; at most {MAX_WORKOUT_ID_CHARS} can be classified"
+            ));
+        }
+        let date = row.opt_micros(1).map_err(unreadable)?;
+        let date = date.ok_or_else(|| "workout_date is NULL".to_owned())?;
+        let activity = row.opt_text(2).map_err(unreadable)?;
+        let pace = row.opt_real(3).map_err(unreadable)?;
+        let distance = row.opt_real(4).map_err(unreadable)?;
+        let duration = row.opt_real(5).map_err(unreadable)?;
+        self.ids.push(id.to_owned());
+        self.dates.push(date);
+        self.activities.push(activity.map(str::to_owned));
+        self.paces.push(pace);
+        self.distances.push(distance);
+        self.durations.push(duration);
         Ok(())
     }
 
@@ -167,43 +185,41 @@ impl Builders {
     }
 }
 
-/// The row's date in microseconds, or why it has none.
-fn date_of(row: &Row<'_>) -> Result<i64, String> {
-    match row.opt_micros(1) {
-        Ok(Some(micros)) => Ok(micros),
-        Ok(None) => Err("workout_date is NULL".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn refused_row(id: &str, row: &Row<'_>, reason: String) -> Result<Quarantined, DbError> {
+/// The row as JSON, each cell as far as it can be read.
+fn refused_row(row: &Row<'_>, reason: String) -> Quarantined {
+    let cell = |index| match row.cell(index) {
+        Ok(Cell::Null) => serde_json::Value::Null,
+        Ok(Cell::Int(v)) => v.into(),
+        Ok(Cell::Single(v)) => f64::from(v).into(),
+        Ok(Cell::Real(v)) => v.into(),
+        Ok(Cell::Text(v)) => v.into(),
+        Ok(Cell::Micros(v)) => WorkoutDate::from_micros(v).to_string().into(),
+        Err(error) => format!("unreadable: {error}").into(),
+    };
     let raw = serde_json::json!({
-        "workout_id": id,
-        "activity_type": row.opt_text(2)?,
-        "avg_pace": row.opt_real(3)?,
-        "distance_mi": row.opt_real(4)?,
-        "duration_sec": row.opt_real(5)?,
+        "workout_id": cell(0),
+        "workout_date": cell(1),
+        "activity_type": cell(2),
+        "avg_pace": cell(3),
+        "distance_mi": cell(4),
+        "duration_sec": cell(5),
     });
-    Ok(Quarantined {
+    Quarantined {
         source: "workout_summary".to_owned(),
         line: None,
         reason,
         raw: raw.to_string(),
-    })
+    }
 }
 
-fn decode(row: &Row<'_>) -> Result<StoredWorkout, DbError> {
-    let mut single_precision = false;
-    for index in 4..=7 {
-        single_precision |= matches!(row.cell(index)?, Cell::Single(_));
-    }
+fn decode(row: &Row<'_>) -> Result<Workout, DbError> {
     let micros = row.opt_micros(1)?.ok_or_else(|| DbError::Decode {
         column: "workout_date".to_owned(),
         expected: "date and time",
         found: "Null".to_owned(),
     })?;
     let owned = |text: Option<&str>| text.map(str::to_owned);
-    let workout = Workout {
+    Ok(Workout {
         id: row.text(0)?.to_owned(),
         date: WorkoutDate::from_micros(micros),
         activity_type: owned(row.opt_text(2)?),
@@ -214,11 +230,15 @@ fn decode(row: &Row<'_>) -> Result<StoredWorkout, DbError> {
         max_pace: row.opt_real(7)?,
         steps: row.opt_int(8)?,
         link: owned(row.opt_text(9)?),
-    };
-    Ok(StoredWorkout {
-        workout,
-        single_precision,
     })
+}
+
+fn decode_stored(row: &Row<'_>) -> StoredWorkout {
+    let single = |index| matches!(row.cell(index), Ok(Cell::Single(_)));
+    StoredWorkout {
+        workout: decode(row).ok(),
+        single_precision: (4..=7).any(single),
+    }
 }
 
 fn batch(workouts: &[&Workout]) -> Batch {
@@ -253,7 +273,8 @@ impl Store {
             if seen.is_multiple_of(4_096) {
                 on_rows(seen);
             }
-            builders.push(row)
+            builders.push(row);
+            Ok(())
         };
         if window.is_everything() {
             self.db.query(&LOAD_ALL, &Params::none(), each).await?;
@@ -272,7 +293,7 @@ impl Store {
         let params = Params::none().with("workout_id", workout_id);
         self.db
             .query(&BY_ID, &params, |row| {
-                found = Some(decode(row)?.workout);
+                found = Some(decode(row)?);
                 Ok(())
             })
             .await?;
@@ -288,8 +309,7 @@ impl Store {
         let list = ids.iter().map(|id| Value::from(*id)).collect();
         self.db
             .query(&BY_IDS, &Params::none().with_list("ids", list), |row| {
-                let stored = decode(row)?;
-                found.insert(stored.workout.id.clone(), stored);
+                found.insert(row.text(0)?.to_owned(), decode_stored(row));
                 Ok(())
             })
             .await?;
@@ -312,7 +332,7 @@ impl Store {
             .insert_many(&UPSERT_CHANGED, batch(changed))
             .insert_many(&quarantine::INSERT, quarantine::batch(refused, stamp));
         if !transaction.steps.is_empty() {
-            self.db.transact(&transaction).await?;
+            self.transact(transaction).await?;
         }
         Ok(())
     }

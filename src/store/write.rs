@@ -9,7 +9,7 @@
 //!
 //! Must not know: how verdicts are made or why they are written.
 
-use crate::audit::chain::{self, Link};
+use crate::audit::chain::{self, Link, Segment};
 use crate::audit::encoding::HistoryRowRef;
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Transaction};
@@ -235,6 +235,20 @@ impl VerdictChunk<'_> {
             .same(self.model.map(|(id, _)| id))
     }
 
+    /// The history rows that a segment of this number seals, in the order in which they are written.
+    pub(super) fn sealed_rows(&self, segment_id: i64) -> impl Iterator<Item = HistoryRowRef<'_>> {
+        self.logged().into_iter().map(move |v| self.history_row(v, segment_id))
+    }
+
+    /// The transaction that writes the segment, which collides with any other writer's, and then the
+    /// history rows that it seals.
+    pub(super) fn begin(&self, segment: &Segment) -> Transaction {
+        let run_id = self.run.map(|(id, _)| id);
+        Transaction::new("write verdicts")
+            .insert_many(&INSERT_SEGMENT, segment_batch(segment, run_id, self.now))
+            .insert_many(&INSERT_HISTORY, self.history_batch(segment.segment_id))
+    }
+
     fn marker(&self, run_id: &RunId, chunk_no: u32, segment_id: i64) -> Batch {
         Batch::new(1)
             .same(run_id.as_str())
@@ -255,14 +269,9 @@ impl Store {
     /// `head` was read. Nothing is written then.
     pub async fn write_verdicts(&self, chunk: &VerdictChunk<'_>, head: &Link) -> Result<Written, StoreError> {
         let segment_id = head.next_segment_id();
-        let segment = chain::seal(
-            head,
-            chunk.logged().into_iter().map(|v| chunk.history_row(v, segment_id)),
-        );
-        let run_id = chunk.run.map(|(id, _)| id);
-        let mut transaction = Transaction::new("write verdicts")
-            .insert_many(&INSERT_SEGMENT, segment_batch(&segment, run_id, chunk.now))
-            .insert_many(&INSERT_HISTORY, chunk.history_batch(segment_id))
+        let segment = chain::seal(head, chunk.sealed_rows(segment_id));
+        let mut transaction = chunk
+            .begin(&segment)
             .insert_many(&INSERT_CURRENT, chunk.current_batch(Outcome::New))
             .insert_many(&UPSERT_CHANGED, chunk.current_batch(Outcome::Changed))
             .insert_many(&UPSERT_REFRESHED, chunk.current_batch(Outcome::Refreshed))
@@ -270,7 +279,7 @@ impl Store {
         if let Some((run_id, chunk_no)) = chunk.run {
             transaction = transaction.insert_many(&INSERT_CHUNK, chunk.marker(run_id, chunk_no, segment_id));
         }
-        self.db.transact(&transaction).await.map_err(as_conflict)?;
+        self.transact(transaction).await.map_err(as_conflict)?;
         Ok(Written {
             head: segment.link(),
             rows: chunk.rows(),
@@ -280,13 +289,13 @@ impl Store {
 
 /// A duplicate segment, or a duplicate new workout, is another writer's: the state that this chunk
 /// was computed from is no longer the state.
-fn as_conflict(error: DbError) -> StoreError {
+pub(super) fn as_conflict(error: StoreError) -> StoreError {
     match error {
-        DbError::Duplicate { statement, .. } => StoreError::Db(DbError::Conflict {
+        StoreError::Db(DbError::Duplicate { statement, .. }) => StoreError::Db(DbError::Conflict {
             statement,
             expected: 1,
             found: 0,
         }),
-        other => StoreError::Db(other),
+        other => other,
     }
 }

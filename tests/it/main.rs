@@ -1,15 +1,25 @@
 //! All integration tests in one binary: linking Polars once instead of once per file.
 
-#![allow(clippy::print_stderr, reason = "a skipped test says so loudly, on standard error")]
+#![allow(
+    clippy::print_stderr,
+    reason = "a test says which store it is on and what it skipped"
+)]
 
 mod architecture;
+mod bad_input;
 mod db;
 mod ingest;
 mod ingest_properties;
 mod learning;
 mod learning_laws;
+mod lease;
+mod people;
+mod readme;
 mod sample;
+mod schedule;
+mod spine;
 mod stages;
 mod stages_laws;
 mod stages_shared;
 mod support;
+mod verify;

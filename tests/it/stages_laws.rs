@@ -24,11 +24,14 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// Mostly what people do, now and then what exports hold.
+/// What exports hold now and then.
+const ODD: &[&str] = &["", "NaN", "inf", "-inf", "0", "-0.0", "-3", "1e-300", "1e300"];
+
+/// Mostly what people do, now and then something odd.
 fn measure(usual: std::ops::Range<f64>) -> impl Strategy<Value = String> {
     prop_oneof![
         12 => usual.prop_map(|x| x.to_string()),
-        1 => prop::sample::select(vec!["", "NaN", "inf", "-inf", "0", "-0.0", "-3", "1e-300", "1e300"]).prop_map(str::to_owned),
+        1 => prop::sample::select(ODD).prop_map(str::to_owned),
     ]
 }
 
@@ -120,7 +123,8 @@ proptest! {
         for model in models(&records) {
             let whole = predict(&records, &model);
             prop_assert_eq!(whole.len(), records.len());
-            let subset: Vec<Record> = records.iter().zip(keep.iter()).filter(|(_, k)| **k).map(|(r, _)| r.clone()).collect();
+            let kept = records.iter().zip(&keep).filter(|(_, kept)| **kept);
+            let subset: Vec<Record> = kept.map(|(record, _)| record.clone()).collect();
             let batches = records.iter().map(std::slice::from_ref).chain([subset.as_slice()]);
             for batch in batches {
                 for (id, said) in predict(batch, &model) {
@@ -256,11 +260,11 @@ fn apply(set: &ChangeSet, predictions: &Frame<Predictions>, state: &mut BTreeMap
     }
 }
 
-/// More rows than a chunk and than the silhouette's and the restarts' samples: one thread and four
-/// give the same bytes.
+/// More rows than a partial sum and the restarts' sample take: one thread and four give the same
+/// bytes.
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let records: Vec<Record> = (0..20_500u32)
+    let records: Vec<Record> = (0..9_000u32)
         .map(|i| {
             let spread = f64::from(i.wrapping_mul(2_654_435_761) >> 16) / 65_536.0;
             let (pace, miles) = if i % 3 == 0 {
@@ -298,7 +302,6 @@ fn the_number_of_threads_changes_nothing() {
         assert_eq!(one.0, four.0);
         assert_eq!(one.1, four.1);
         assert_eq!(one.2, four.2);
-        assert_eq!(one.1.silhouette_method, "sample of 20000, seed 3");
         assert!(one.1.converged);
     }
 }

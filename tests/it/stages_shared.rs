@@ -3,6 +3,8 @@
 //! The files are not ours to copy: they are read where `PACELINE_SHARED` (default `../shared`)
 //! points, and each test says loudly that it was skipped where they are not.
 
+#![allow(clippy::print_stderr, reason = "a skipped test must be seen")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

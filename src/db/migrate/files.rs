@@ -1,7 +1,11 @@
 //! The migrations, from `sql/{mysql,sqlite}/migrations/`, in order.
 //!
+//! Why: the list is in the program, so that one binary is all that a database needs.
+//!
 //! Invariants: numbers ascend without a gap; a file that was released is never edited (its checksum
 //! stands in databases), a change is a new file; parents come before the tables that refer to them.
+//!
+//! Must not know: how they are applied.
 
 /// What a migration makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +14,16 @@ pub(super) enum Creates {
     Table(&'static str),
     /// A trigger.
     Trigger(&'static str),
+}
+
+impl Creates {
+    /// The table, where it makes one.
+    pub(super) fn table(self) -> Option<&'static str> {
+        match self {
+            Self::Table(name) => Some(name),
+            Self::Trigger(_) => None,
+        }
+    }
 }
 
 /// One numbered step of the schema.
@@ -46,7 +60,7 @@ macro_rules! migration {
 }
 
 /// All of them.
-pub(super) static MIGRATIONS: [Migration; 13] = [
+pub(super) static MIGRATIONS: [Migration; 14] = [
     migration!(1, "001", Table "workout_summary"),
     migration!(2, "002", Table "pipeline_runs"),
     migration!(3, "003", Table "audit_segments"),
@@ -60,6 +74,7 @@ pub(super) static MIGRATIONS: [Migration; 13] = [
     migration!(11, "011", Table "user_classification_feedback"),
     migration!(12, "012", Table "pipeline_chunks"),
     migration!(13, "013", Table "quarantined_rows"),
+    migration!(14, "014", Table "pipeline_lease"),
 ];
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use super::{Backend, Db};
 use crate::time::Timestamp;
 
 mod catalog;
+mod check;
 mod files;
 
 use catalog::{Parent, Snapshot};
@@ -112,7 +113,7 @@ pub struct MigrationReport {
 /// See [`Db::migration_plan`].
 pub(super) async fn plan(db: &Db) -> Result<MigrationPlan, DbError> {
     let found = Snapshot::take(db).await?;
-    check(&found, db.dialect())?;
+    check::check(&found, db.dialect())?;
     let mut pending: Vec<PlannedMigration> = Vec::new();
     if !found.tables.contains_key(BOOKS) {
         pending.push(PlannedMigration {
@@ -140,7 +141,7 @@ pub(super) async fn plan(db: &Db) -> Result<MigrationPlan, DbError> {
 /// See [`Db::migrate`].
 pub(super) async fn run(db: &Db, now: Timestamp) -> Result<MigrationReport, DbError> {
     let before = Snapshot::take(db).await?;
-    check(&before, db.dialect())?;
+    check::check(&before, db.dialect())?;
     if !before.tables.contains_key(BOOKS) {
         let text = BOOKS_TABLE.text(db.dialect());
         match &db.backend {
@@ -161,10 +162,7 @@ pub(super) async fn run(db: &Db, now: Timestamp) -> Result<MigrationReport, DbEr
 }
 
 fn report(before: &BTreeMap<String, Vec<String>>, after: &BTreeMap<String, Vec<String>>) -> Vec<TableReport> {
-    let ours = MIGRATIONS.iter().filter_map(|m| match m.creates {
-        Creates::Table(name) => Some(name),
-        Creates::Trigger(_) => None,
-    });
+    let ours = MIGRATIONS.iter().filter_map(|m| m.creates.table());
     ours.chain([BOOKS])
         .map(|name| TableReport {
             name,
@@ -250,82 +248,6 @@ async fn has_trigger(db: &Db, name: &'static str) -> Result<bool, DbError> {
     Ok(found)
 }
 
-/// Refuses a database that this program must not touch.
-fn check(found: &Snapshot, dialect: Dialect) -> Result<(), DbError> {
-    for applied in &found.applied {
-        check_applied(found, applied, dialect)?;
-    }
-    for migration in unapplied(found) {
-        if let Creates::Table(name) = migration.creates
-            && let Some(columns) = found.tables.get(name)
-        {
-            check_columns(migration, name, columns, dialect)?;
-        }
-    }
-    match &found.parent {
-        Some(parent) => parent.check(dialect),
-        None => Ok(()),
-    }
-}
-
-fn check_applied(found: &Snapshot, applied: &AppliedMigration, dialect: Dialect) -> Result<(), DbError> {
-    let refuse = |detail: String| {
-        Err(DbError::Migration {
-            version: applied.version,
-            detail,
-        })
-    };
-    let newest = MIGRATIONS.last().map_or(0, |m| m.version);
-    let Some(migration) = MIGRATIONS.iter().find(|m| m.version == applied.version) else {
-        return refuse(format!(
-            "'{}' was applied on {} by a newer Paceline; this one knows migrations up to {newest}: use the newer one",
-            applied.name, applied.applied_at
-        ));
-    };
-    let ours = migration.checksum(dialect);
-    if ours != applied.checksum {
-        return refuse(format!(
-            "'{}' was applied with checksum {}, this Paceline holds it with checksum {ours}: the schema is not \
-             the one this program was built for; use the Paceline that migrated it",
-            applied.name, applied.checksum
-        ));
-    }
-    match migration.creates {
-        Creates::Table(name) if !found.tables.contains_key(name) => refuse(format!(
-            "it is recorded as applied, but its table {name} is gone; restore it from a backup, or delete row {} of \
-             {BOOKS} to have it made anew, empty",
-            applied.version
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// A table of a name that we would create: it must have our columns, or be left alone by its owner.
-fn check_columns(migration: &Migration, name: &str, columns: &[String], dialect: Dialect) -> Result<(), DbError> {
-    let missing: Vec<String> = migration
-        .columns(dialect)
-        .into_iter()
-        .filter(|column| !columns.iter().any(|c| c.eq_ignore_ascii_case(column)))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let missing = missing.join(", ");
-    if name == WORKOUTS {
-        return Err(DbError::MissingSchema {
-            statement: migration.title(),
-            detail: format!("{WORKOUTS} is already there without the columns {missing}; add them, Paceline does not"),
-        });
-    }
-    Err(DbError::Migration {
-        version: migration.version,
-        detail: format!(
-            "a table {name} is already there without the columns {missing}; rename it (its rows can be imported), or \
-             add the columns"
-        ),
-    })
-}
-
 impl Migration {
     /// `V007__workout_classification_history`.
     fn title(&self) -> String {
@@ -362,6 +284,13 @@ impl Migration {
         strip_comments(self.template(dialect))
             .replace("{{workout_id_charset}}", charset)
             .replace("{{workout_id_collation}}", collation)
+    }
+
+    /// Those of this table's columns that `columns` lacks, separated by commas; empty where it has all.
+    fn missing(&self, columns: &[String], dialect: Dialect) -> String {
+        let lacks = |column: &String| !columns.iter().any(|c| c.eq_ignore_ascii_case(column));
+        let missing: Vec<String> = self.columns(dialect).into_iter().filter(lacks).collect();
+        missing.join(", ")
     }
 
     /// The columns that a CREATE TABLE makes, without generated ones: the lines that begin with a

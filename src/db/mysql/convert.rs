@@ -35,6 +35,21 @@ pub(super) fn named(statement: &str, text: &str, params: &Params) -> Result<mysq
     Ok(mysql_async::Params::Named(map))
 }
 
+/// The bytes of all texts among the parameters: what can make a packet large.
+pub(super) fn text_bytes(params: &Params) -> usize {
+    let listed = params.lists.iter().flat_map(|(_, values)| values);
+    params
+        .values
+        .iter()
+        .map(|(_, value)| value)
+        .chain(listed)
+        .map(|value| match value {
+            Value::Text(text) => text.len(),
+            _ => 0,
+        })
+        .sum()
+}
+
 /// The driver's value.
 ///
 /// # Errors
@@ -49,7 +64,7 @@ pub(super) fn bound(statement: &str, value: &Value) -> Result<mysql_async::Value
     Ok(match value {
         Value::Null => mysql_async::Value::NULL,
         Value::Int(v) => mysql_async::Value::Int(*v),
-        Value::Real(v) => mysql_async::Value::Double(*v),
+        Value::Real(v) => mysql_async::Value::Double(limits::stored(*v)),
         Value::Text(v) => mysql_async::Value::Bytes(v.clone().into_bytes()),
         Value::Instant(v) => datetime(v.naive(), true),
         // DATETIME without fraction rounds up; cut here it is what SQLite's text holds.

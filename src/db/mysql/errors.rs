@@ -43,6 +43,8 @@ fn kind(error: &ServerError) -> Kind {
         // wrong date, not JSON, SIGNAL.
         1216 | 1217 | 1451 | 1452 | 1048 | 1364 | 3819 | 4025 | 1366 | 1406 | 1264 | 1265 | 1292 | 1690 | 3140
         | 1644 => Kind::Constraint,
+        // Illegal mix of collations, of two, three, many: a text that the column's character set cannot hold.
+        1267 | 1270 | 1271 => Kind::Constraint,
         // Read-only by option, transaction or mode; table or disk full; statement-based binary log (see the module
         // above).
         1290 | 1792 | 1836 | 1114 | 1021 | 1665 => Kind::Unwritable,
@@ -55,14 +57,30 @@ fn kind(error: &ServerError) -> Kind {
 /// Why no connection came about.
 pub(super) fn at_connect(target: &str, error: &Error) -> DbError {
     let target = target.to_owned();
-    let Error::Server(server) = error else {
-        let detail = match error {
-            Error::Driver(DriverError::NoClientSslFlagFromServer) => {
-                "the URL asks for TLS and the server offers none".to_owned()
-            }
-            other => plain(other),
-        };
-        return DbError::Unreachable { target, detail };
+    let server = match error {
+        Error::Server(server) => server,
+        Error::Driver(
+            DriverError::UnknownAuthPlugin { .. }
+            | DriverError::CleartextPluginDisabled
+            | DriverError::MysqlOldPasswordDisabled,
+        ) => {
+            return DbError::Denied {
+                target,
+                detail: plain(error),
+            };
+        }
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            return DbError::Unreachable {
+                target,
+                detail: "the URL asks for TLS and the server offers none".to_owned(),
+            };
+        }
+        other => {
+            return DbError::Unreachable {
+                target,
+                detail: plain(other),
+            };
+        }
     };
     let detail = server.to_string();
     match kind(server) {
@@ -80,12 +98,6 @@ pub(super) fn in_use(statement: &str, error: &Error) -> DbError {
     let statement = statement.to_owned();
     let server = match error {
         Error::Server(server) => server,
-        Error::Io(_) if too_large(error) => {
-            return DbError::Other {
-                statement,
-                detail: "one row is larger than the server's max_allowed_packet; raise it".into(),
-            };
-        }
         Error::Io(_) | Error::Driver(DriverError::ConnectionClosed | DriverError::PoolDisconnected) => {
             return DbError::Transient {
                 statement,
@@ -99,7 +111,10 @@ pub(super) fn in_use(statement: &str, error: &Error) -> DbError {
             };
         }
     };
-    let detail = server.to_string();
+    let mut detail = server.to_string();
+    if matches!(server.code, 1267 | 1270 | 1271) {
+        detail.push_str("; a text has characters that the column's character set cannot hold");
+    }
     match kind(server) {
         Kind::Denied => DbError::Denied {
             target: statement,
@@ -129,11 +144,6 @@ pub(super) fn at_commit(transaction: &str, error: &Error) -> DbError {
         };
     }
     in_use(transaction, error)
-}
-
-/// The driver wraps its codec's refusal in an I/O error.
-fn too_large(error: &Error) -> bool {
-    matches!(error, Error::Io(IoError::Io(io)) if io.to_string().contains("max_allowed_packet"))
 }
 
 /// The driver's message without its own "Input/output error: Input/output error:" prefixes.
@@ -170,7 +180,7 @@ mod tests {
             (&[1062], "Duplicate"),
             (&[1205, 1213, 1020], "Transient"),
             (
-                &[1452, 1451, 1048, 3819, 4025, 1366, 1406, 1265, 1264, 1644],
+                &[1452, 1451, 1048, 3819, 4025, 1366, 1406, 1265, 1264, 1644, 1270],
                 "Constraint",
             ),
             (&[1290, 1792, 1836, 1114, 1021], "Unwritable"),

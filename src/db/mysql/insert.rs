@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use mysql_async::prelude::Queryable;
 
-use super::{convert, errors};
+use super::{convert, errors, fits, max_allowed_packet};
 use crate::db::check_width;
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert};
@@ -33,10 +33,12 @@ pub(super) async fn insert<Q: Queryable>(conn: &mut Q, insert: &Insert, rows: &B
     check_width(insert, rows)?;
     let name = format!("insert into {}", insert.table);
     let failed = |error| errors::in_use(&name, &error);
-    let packet: Option<u64> = conn.query_first("SELECT @@max_allowed_packet").await.map_err(failed)?;
-    let budget = usize::try_from(packet.unwrap_or(1 << 20) / 4).map_or(MAX_BYTES, |b| b.min(MAX_BYTES));
+    let packet = max_allowed_packet(conn, &name).await?;
     let mut prepared: Option<(usize, mysql_async::Statement)> = None;
-    for group in groups(rows, budget) {
+    for group in groups(rows, MAX_BYTES.min(packet / 4)) {
+        if group.len() == 1 {
+            fits(&name, row_bytes(rows, group.start), packet)?;
+        }
         let statement = match &prepared {
             Some((rows, statement)) if *rows == group.len() => statement.clone(),
             _ => {
@@ -89,7 +91,7 @@ fn groups(rows: &Batch, budget: usize) -> Vec<Range<usize>> {
     groups
 }
 
-/// At least what a row takes in the packet: the value, its type (2 bytes) and its NULL bit.
+/// What a row takes in the packet at most: the values, their types (2 bytes each) and NULL bits.
 fn row_bytes(rows: &Batch, row: usize) -> usize {
     let value_bytes = |value: &Value| match value {
         Value::Null => 0,

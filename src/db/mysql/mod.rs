@@ -27,13 +27,18 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
 
 use super::error::DbError;
-use super::statement::{Dialect, Statement, Step, Transaction};
+use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
 use super::url::MySqlUrl;
 use super::value::{Params, Row};
 use super::{ConnectOptions, guard};
 
 /// Prepared statements kept on each connection.
 const STATEMENT_CACHE: usize = 128;
+/// How long an idle connection is kept. Without a time the driver closes every connection above its
+/// minimum as soon as it is given back, and with it the prepared statements.
+const IDLE_TTL: Duration = Duration::from_secs(300);
+/// Parameters above this many bytes are compared with the server's `max_allowed_packet` first.
+const LARGE: usize = 512 << 10;
 /// How long [`MySql::close`] waits for connections in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -57,9 +62,11 @@ pub(super) struct MySql {
 
 impl MySql {
     pub(super) async fn connect(url: &MySqlUrl, options: &ConnectOptions) -> Result<Self, DbError> {
-        let constraints = PoolConstraints::new(0, options.pool_max.max(1)).unwrap_or_default();
+        url.check_files()?;
+        let constraints = PoolConstraints::new(1, options.pool_max.max(1)).unwrap_or_default();
         let pool = PoolOpts::default()
             .with_constraints(constraints)
+            .with_inactive_connection_ttl(IDLE_TTL)
             .with_reset_connection(false);
         let driver = url
             .driver_options()
@@ -138,23 +145,16 @@ impl MySql {
 
     pub(super) async fn transact(&self, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
         let mut conn = self.acquire().await?;
-        let mut open = conn
-            .start_transaction(TxOpts::default())
-            .await
-            .map_err(|e| errors::in_use(transaction.name, &e))?;
-        match steps(&mut open, transaction).await {
-            Ok(affected) => {
-                open.commit()
-                    .await
-                    .map_err(|e| errors::at_commit(transaction.name, &e))?;
-                Ok(affected)
-            }
-            Err(error) => {
-                // Where the ROLLBACK does not arrive the connection is gone, and the server rolls back by itself.
-                let _ = open.rollback().await;
-                Err(error)
-            }
-        }
+        let mut open = begin(&mut conn, transaction.name).await?;
+        let result = steps(&mut open, transaction).await;
+        finish(open, transaction.name, result).await
+    }
+
+    pub(super) async fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
+        let mut conn = self.acquire().await?;
+        let mut open = begin(&mut conn, insert.table).await?;
+        let result = insert::insert(&mut open, insert, rows).await;
+        finish(open, insert.table, result).await
     }
 
     /// Runs one statement by the text protocol, which alone takes all DDL.
@@ -173,6 +173,23 @@ impl MySql {
             Err(_) => Err(lost(format!("connections are still in use after {CLOSE_TIMEOUT:?}"))),
         }
     }
+}
+
+async fn begin<'c>(conn: &'c mut Conn, name: &str) -> Result<mysql_async::Transaction<'c>, DbError> {
+    conn.start_transaction(TxOpts::default())
+        .await
+        .map_err(|e| errors::in_use(name, &e))
+}
+
+/// Commits where the work succeeded, else rolls back.
+async fn finish<T>(open: mysql_async::Transaction<'_>, name: &str, result: Result<T, DbError>) -> Result<T, DbError> {
+    if result.is_ok() {
+        open.commit().await.map_err(|e| errors::at_commit(name, &e))?;
+    } else {
+        // Where the ROLLBACK does not arrive the connection is gone, and the server rolls back by itself.
+        let _ = open.rollback().await;
+    }
+    result
 }
 
 async fn steps(open: &mut mysql_async::Transaction<'_>, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
@@ -198,8 +215,34 @@ async fn run<Q: Queryable>(conn: &mut Q, statement: &Statement, params: &Params)
     let failed = |error| errors::in_use(statement.name, &error);
     let text = statement.expanded(Dialect::MySql, params);
     let bound = convert::named(statement.name, &text, params)?;
+    let bytes = convert::text_bytes(params);
+    if bytes > LARGE {
+        fits(statement.name, bytes, max_allowed_packet(conn, statement.name).await?)?;
+    }
     let result = conn.exec_iter(text.as_str(), bound).await.map_err(failed)?;
     let affected = result.affected_rows();
     result.drop_result().await.map_err(failed)?;
     Ok(affected)
+}
+
+/// The server's bound on one packet, in bytes. A session cannot change it.
+async fn max_allowed_packet<Q: Queryable>(conn: &mut Q, name: &str) -> Result<usize, DbError> {
+    let bytes: Option<u64> = conn
+        .query_first("SELECT @@max_allowed_packet")
+        .await
+        .map_err(|e| errors::in_use(name, &e))?;
+    Ok(bytes.and_then(|b| usize::try_from(b).ok()).unwrap_or(1 << 20))
+}
+
+/// Refuses what the server would answer by cutting the connection, which looks like a passing fault
+/// and would be tried again for ever.
+fn fits(name: &str, bytes: usize, packet: usize) -> Result<(), DbError> {
+    // A kilobyte for the frame of the packet and the other values.
+    if bytes + 1024 <= packet {
+        return Ok(());
+    }
+    Err(DbError::Other {
+        statement: name.to_owned(),
+        detail: format!("{bytes} bytes do not fit the server's max_allowed_packet of {packet} bytes; raise it"),
+    })
 }

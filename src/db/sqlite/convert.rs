@@ -59,7 +59,7 @@ pub(super) fn bound<'v>(statement: &str, value: &'v Value) -> Result<ToSqlOutput
     Ok(match value {
         Value::Null => ToSqlOutput::Owned(Owned::Null),
         Value::Int(v) => ToSqlOutput::Owned(Owned::Integer(*v)),
-        Value::Real(v) => ToSqlOutput::Owned(Owned::Real(*v)),
+        Value::Real(v) => ToSqlOutput::Owned(Owned::Real(limits::stored(*v))),
         Value::Text(v) => ToSqlOutput::Borrowed(ValueRef::Text(v.as_bytes())),
         Value::Instant(v) => ToSqlOutput::Owned(Owned::Text(v.to_string())),
         Value::Date(v) => ToSqlOutput::Owned(Owned::Text(v.to_string())),

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use backon::{ExponentialBuilder, Retryable};
-use rusqlite::{CachedStatement, Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::DbError;
 use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
@@ -113,6 +113,10 @@ impl Sqlite {
             }
             Ok(affected)
         })
+    }
+
+    pub(super) fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
+        self.atomically(insert.table, |open| self.insert(open, insert, rows))
     }
 
     /// Runs a script of several statements and then one statement, all in one transaction.
@@ -232,7 +236,9 @@ fn open(path: &Path, options: &ConnectOptions, target: &str) -> Result<Connectio
         }
         _ => Opening::Refused(errors::in_use(target, "open", &error)),
     };
-    let connection = Connection::open(path).map_err(failed)?;
+    // Without SQLITE_OPEN_URI: a file name is a file name, whatever it begins with.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(options.busy_timeout).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     for (pragma, value) in [
@@ -242,12 +248,22 @@ fn open(path: &Path, options: &ConnectOptions, target: &str) -> Result<Connectio
     ] {
         connection.pragma_update(None, pragma, value).map_err(failed)?;
     }
+    // The mode stays with the file: a look into somebody else's database must not change it.
+    if !ours_or_new(&connection).map_err(failed)? {
+        return Ok(connection);
+    }
     match connection.pragma_update(None, "journal_mode", "WAL") {
         // A read-only file can still be read in the mode it has.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {}
         result => result.map_err(failed)?,
     }
     Ok(connection)
+}
+
+/// True for a database without any table, and for one that Paceline has migrated.
+fn ours_or_new(connection: &Connection) -> rusqlite::Result<bool> {
+    let question = "SELECT COUNT(*) = 0 OR SUM(name = 'paceline_migrations') > 0 FROM sqlite_schema";
+    connection.query_row(question, [], |row| row.get(0))
 }
 
 /// Runs blocking work without holding up the other tasks of a multi-thread runtime.

@@ -5,8 +5,8 @@
 //!
 //! Must not know: labels.
 
-use crate::stage::features::Table;
 use crate::stage::statistics::{deviation, mean};
+use crate::stage::table::Table;
 
 /// As many workouts stand for a long history when coverage is counted.
 const SAMPLE: usize = 512;

@@ -18,10 +18,10 @@ use rayon::prelude::*;
 
 use super::sample::{Purpose, generator, indices};
 use super::{Found, TrainError};
-use crate::stage::features::Table;
 use crate::stage::model::{Feature, MAX_FEATURES, Measure, Transform};
 use crate::stage::params::Params;
 use crate::stage::statistics::{deviation, mean};
+use crate::stage::table::Table;
 use crate::stage::verdict::{Point, smallest};
 use crate::vocab::Label;
 
@@ -162,36 +162,31 @@ struct Lloyd {
 }
 
 /// Lloyd's iterations from `centroids` until no point changes its cluster.
-fn lloyd(mut centroids: Vec<Point>, points: &[Point]) -> Lloyd {
+fn lloyd(centroids: Vec<Point>, points: &[Point]) -> Lloyd {
     let mut nearest = vec![usize::MAX; points.len()];
-    let mut inertia = f64::INFINITY;
-    for iterations in 1..=MAX_ITERATIONS {
-        let step = assign(&centroids, points, &mut nearest);
-        let empty = step.counts.iter().position(|n| *n == 0);
-        inertia = step.inertia;
-        if step.changed == 0 && empty.is_none() {
-            return Lloyd {
-                centroids,
-                inertia,
-                iterations,
-                converged: true,
-            };
-        }
-        for ((centroid, sum), count) in centroids.iter_mut().zip(&step.sums).zip(&step.counts) {
+    let mut end = Lloyd {
+        centroids,
+        inertia: f64::INFINITY,
+        iterations: 0,
+        converged: false,
+    };
+    while !end.converged && end.iterations < MAX_ITERATIONS {
+        end.iterations += 1;
+        let step = assign(&end.centroids, points, &mut nearest);
+        end.inertia = step.inertia;
+        for ((centroid, sum), count) in end.centroids.iter_mut().zip(&step.sums).zip(&step.counts) {
             if *count > 0 {
                 *centroid = sum.map(|s| s / *count as f64);
             }
         }
-        if let Some(empty) = empty {
-            centroids[empty] = farthest(&centroids, &nearest, points);
+        let empty = step.counts.iter().position(|n| *n == 0);
+        // None is farthest where a sample has fewer different rows than clusters; the empty one stays.
+        match empty.and_then(|cluster| Some((cluster, farthest(&end.centroids, &nearest, points)?))) {
+            Some((cluster, point)) => end.centroids[cluster] = point,
+            None => end.converged = step.changed == 0,
         }
     }
-    Lloyd {
-        centroids,
-        inertia,
-        iterations: MAX_ITERATIONS,
-        converged: false,
-    }
+    end
 }
 
 /// One assignment of all points.
@@ -254,13 +249,13 @@ fn assign_chunk(centroids: &[Point], points: &[Point], nearest: &mut [usize]) ->
     step
 }
 
-/// The first of the points that are farthest from their centroid.
-fn farthest(centroids: &[Point], nearest: &[usize], points: &[Point]) -> Point {
-    let mut best = (f64::NEG_INFINITY, points[0]);
+/// The first of the points that are farthest from their centroid; none when all lie on theirs.
+fn farthest(centroids: &[Point], nearest: &[usize], points: &[Point]) -> Option<Point> {
+    let mut best = (0.0, None);
     for (point, cluster) in points.iter().zip(nearest) {
         let d2 = squared(point, &centroids[*cluster]);
         if d2 > best.0 {
-            best = (d2, *point);
+            best = (d2, Some(*point));
         }
     }
     best.1
@@ -289,6 +284,14 @@ mod tests {
         for (found, expected) in x.iter().zip([0.05, 5.05, 9.0]) {
             assert!((found - expected).abs() < 1e-12, "{x:?}");
         }
+    }
+
+    #[test]
+    fn fewer_different_rows_than_centroids_come_to_an_end() {
+        let points = vec![[1.0, 0.0, 0.0]; 5];
+        let end = lloyd(vec![[0.0; 3], [5.0, 0.0, 0.0], [9.0, 0.0, 0.0]], &points);
+        assert!(end.converged && end.iterations < 5);
+        assert_eq!((end.centroids[0][0], end.inertia), (1.0, 0.0));
     }
 
     #[test]

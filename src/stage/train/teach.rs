@@ -21,12 +21,13 @@
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::stage::features::{Bounds, Table};
+use crate::stage::features::Bounds;
 use crate::stage::feedback::Lesson;
 use crate::stage::head::Head;
 use crate::stage::logistic::{Columns, Ridge, Sample, dot, fit, logistic, loss};
 use crate::stage::model::Clustering;
 use crate::stage::statistics::{deviation, mean};
+use crate::stage::table::Table;
 use crate::stage::verdict::is_beyond_cut;
 
 /// The prior weights that are tried, ascending, in rows.

@@ -1,14 +1,14 @@
 //! A private MariaDB server for this test binary.
 //!
-//! It is started on first use in a folder of its own under the system's temporary folder, listens on a
-//! free port of 127.0.0.1, and is shared by all tests, each of which gets a database of its own. A
+//! It is started on first use in a folder of its own (in memory where there is room, or else under the
+//! system's temporary folder), listens on a free port of 127.0.0.1, and is shared by all tests, each of which gets a database of its own. A
 //! Rust static is never dropped, so a watcher process ends the server and removes the folder as soon
 //! as the test process is gone, however it went (end, panic, Ctrl-C, kill -9).
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -41,6 +41,8 @@ pub struct Server {
     pub port: u16,
     /// The authority of its certificate; None where this machine has no `openssl` to make one.
     pub ca: Option<PathBuf>,
+    /// Outlives this process by design; see [`WATCHER`].
+    _watcher: Child,
 }
 
 /// The server of this test binary; starts it on first use.
@@ -130,7 +132,7 @@ async fn administrator(socket: &Path) -> mysql_async::Result<Conn> {
 fn start() -> Server {
     let folder = tempfile::Builder::new()
         .prefix("paceline-mariadb-")
-        .tempdir()
+        .tempdir_in(roomy_folder())
         .expect("a folder for the server")
         .keep();
     let data = folder.join("data");
@@ -162,7 +164,7 @@ fn start() -> Server {
     }
     // Its own group and no inherited pipes: Ctrl-C must not end the watcher before its work, and
     // `cargo test | tail` must not wait for it.
-    watcher
+    let watcher = watcher
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -170,12 +172,39 @@ fn start() -> Server {
         .spawn()
         .expect("sh");
     await_answer(&socket, &log);
-    Server { socket, port, ca }
+    Server {
+        socket,
+        port,
+        ca,
+        _watcher: watcher,
+    }
 }
 
-/// Options of both programs. mariadbd refuses to run as root unless told to.
+/// Every DDL statement waits for the disk several times, whatever the settings: in memory a migration
+/// takes a tenth of the time. Containers often have 64 MB of it, which is not enough.
+fn roomy_folder() -> PathBuf {
+    const IN_MEMORY: &str = "/dev/shm";
+    const NEEDED_KB: u64 = 2_000_000;
+    let df = Command::new("df").args(["-Pk", IN_MEMORY]).output();
+    let text = df.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let free = text.ok().and_then(|text| {
+        let numbers = text.lines().nth(1)?;
+        numbers.split_whitespace().nth(3)?.parse::<u64>().ok()
+    });
+    match free {
+        Some(kb) if kb > NEEDED_KB => PathBuf::from(IN_MEMORY),
+        _ => std::env::temp_dir(),
+    }
+}
+
+/// Options of both programs. mariadbd refuses to run as root unless told to; and it removes the
+/// temporary tables that it finds where it starts, another server's too, so each has a folder of its own.
 fn common(data: &Path) -> Vec<String> {
-    let mut options = vec![format!("--datadir={}", data.display())];
+    let temporary = data.parent().expect("the server's folder");
+    let mut options = vec![
+        format!("--datadir={}", data.display()),
+        format!("--tmpdir={}", temporary.display()),
+    ];
     let id = Command::new("id").arg("-u").output().expect("id");
     if id.stdout.trim_ascii() == b"0" {
         options.push("--user=root".to_owned());

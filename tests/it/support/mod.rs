@@ -6,9 +6,12 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
 
+pub mod cli;
 pub mod mariadb;
+pub mod world;
 
 use std::future::Future;
+use std::sync::OnceLock;
 
 use paceline::db::error::DbError;
 use paceline::db::statement::{Dialect, Statement};
@@ -26,6 +29,14 @@ pub struct TestStore {
     /// Which of the two.
     pub dialect: Dialect,
     folder: Option<tempfile::TempDir>,
+}
+
+/// A type with a destructor is captured whole: without it, a case's `async move` block that uses only
+/// `store.db` takes that field alone, and the folder is removed under its feet.
+impl Drop for TestStore {
+    fn drop(&mut self) {
+        drop(self.folder.take());
+    }
 }
 
 /// The instant at which tests migrate.
@@ -59,14 +70,15 @@ where
     });
 }
 
-/// Runs a future on a multi-thread runtime, as the program does.
+/// Runs a future on a multi-thread runtime, as the program does. One runtime serves the whole test
+/// binary: a connection pool dies with the runtime that made it.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(4).enable_all().build().expect("a runtime")
+    });
+    runtime.block_on(future)
 }
 
 impl TestStore {
@@ -170,4 +182,13 @@ fn shown(cell: Cell<'_>) -> String {
             text.strip_suffix(".000000").map_or(text.clone(), str::to_owned)
         }
     }
+}
+
+/// Runs statements as the server's administrator, in the database of `url`, with the server's own
+/// session settings (so that dirt can be made that Paceline's sessions refuse).
+pub fn admin_text(url: &str, statements: &[&str]) {
+    let own = format!("USE {}", mariadb::database_of(url));
+    let mut all = vec![own.as_str()];
+    all.extend(statements);
+    mariadb::admin(&all);
 }

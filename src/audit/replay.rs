@@ -1,0 +1,224 @@
+//! Replay: the history, folded, gives the state.
+//!
+//! Why: if what is stored is what the history says, then no write was lost, doubled or made behind
+//! Paceline's back.
+//!
+//! Invariants: rows are folded in the order in which they were written; every rule of the fold is one
+//! that a writer follows:
+//! - the label is the last row's;
+//! - a person's row (`user_override`, `admin_correction`) sets the override, any other row ends it,
+//!   because a run writes no row for a workout that a person has set;
+//! - the change count grows by one with each row whose label differs from the row before;
+//! - model and run of the label are the last row's that set one; a row that only confirms a label (a
+//!   refreshed row under `audit.log = "all"`) leaves them.
+//!
+//! Must not know: where rows come from.
+
+use std::collections::BTreeMap;
+
+/// What the fold needs of a history row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The workout.
+    pub workout_id: &'a str,
+    /// The label before, None for the first.
+    pub previous: Option<&'a str>,
+    /// The label after.
+    pub new: &'a str,
+    /// Where it came from.
+    pub source: &'a str,
+    /// The model that said so.
+    pub model_id: Option<&'a str>,
+    /// The run that wrote it.
+    pub run_id: Option<&'a str>,
+}
+
+/// A workout's state, folded or stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The label.
+    pub label: String,
+    /// True where a person set it.
+    pub is_override: bool,
+    /// How often the label has changed.
+    pub change_count: i64,
+    /// The model that set the label.
+    pub model_id: Option<String>,
+    /// The run that set the label.
+    pub run_id: Option<String>,
+}
+
+/// A row that does not continue its workout's history.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the row says it follows {said}, the history says {folded}")]
+pub struct Disjoint {
+    /// The row's previous label, `nothing` for none.
+    pub said: String,
+    /// The folded label, `nothing` for none.
+    pub folded: String,
+}
+
+/// The fold, so far. Memory grows with the number of workouts, not with the history.
+#[derive(Debug, Clone, Default)]
+pub struct Replay {
+    states: BTreeMap<String, State>,
+}
+
+fn is_person(source: &str) -> bool {
+    source == "user_override" || source == "admin_correction"
+}
+
+fn named(label: Option<&str>) -> String {
+    label.map_or_else(|| "nothing".to_owned(), |label| format!("'{label}'"))
+}
+
+impl Replay {
+    /// Folds the next row in.
+    ///
+    /// # Errors
+    /// [`Disjoint`] where the row does not continue its workout's history; it is folded all the same.
+    pub fn push(&mut self, entry: &Entry<'_>) -> Result<(), Disjoint> {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let Some(state) = self.states.get_mut(entry.workout_id) else {
+            let state = State {
+                label: entry.new.to_owned(),
+                is_override: is_person(entry.source),
+                change_count: 0,
+                model_id: owned(entry.model_id),
+                run_id: owned(entry.run_id),
+            };
+            self.states.insert(entry.workout_id.to_owned(), state);
+            return joined(entry.previous, None);
+        };
+        let outcome = joined(entry.previous, Some(&state.label));
+        let changes = state.label != entry.new;
+        let confirms = !changes && !is_person(entry.source) && !state.is_override;
+        if !confirms {
+            state.model_id = owned(entry.model_id);
+            state.run_id = owned(entry.run_id);
+        }
+        state.change_count += i64::from(changes);
+        state.is_override = is_person(entry.source);
+        entry.new.clone_into(&mut state.label);
+        outcome
+    }
+
+    /// The folded state of every workout, by id, when the fold is over.
+    pub fn into_states(self) -> BTreeMap<String, State> {
+        self.states
+    }
+
+    /// The folded state of every workout, by id.
+    pub fn states(&self) -> &BTreeMap<String, State> {
+        &self.states
+    }
+}
+
+fn joined(said: Option<&str>, folded: Option<&str>) -> Result<(), Disjoint> {
+    if said == folded {
+        return Ok(());
+    }
+    Err(Disjoint {
+        said: named(said),
+        folded: named(folded),
+    })
+}
+
+/// How a stored state differs from the folded one: a word for programs and a sentence; None where they
+/// are equal.
+pub fn difference(stored: &State, folded: &State) -> Option<(&'static str, String)> {
+    let of = |what: &str, stored: &dyn std::fmt::Debug, folded: &dyn std::fmt::Debug| {
+        format!("{what} is {stored:?}, the history says {folded:?}")
+    };
+    if stored.label != folded.label {
+        return Some(("label", of("the label", &stored.label, &folded.label)));
+    }
+    if stored.is_override != folded.is_override {
+        return Some((
+            "override",
+            of("the override flag", &stored.is_override, &folded.is_override),
+        ));
+    }
+    if stored.change_count != folded.change_count {
+        return Some((
+            "change_count",
+            of("the change count", &stored.change_count, &folded.change_count),
+        ));
+    }
+    if stored.model_id != folded.model_id {
+        return Some((
+            "label_model",
+            of("the model of the label", &stored.model_id, &folded.model_id),
+        ));
+    }
+    if stored.run_id != folded.run_id {
+        return Some(("label_run", of("the run of the label", &stored.run_id, &folded.run_id)));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry<'a>(previous: Option<&'a str>, new: &'a str, source: &'a str, model: &'a str) -> Entry<'a> {
+        Entry {
+            workout_id: "w",
+            previous,
+            new,
+            source,
+            model_id: Some(model),
+            run_id: Some(model),
+        }
+    }
+
+    fn fold(rows: &[Entry<'_>]) -> State {
+        let mut replay = Replay::default();
+        for row in rows {
+            replay.push(row).expect("joins up");
+        }
+        replay.states()["w"].clone()
+    }
+
+    #[test]
+    fn a_label_keeps_the_model_that_set_it_until_another_label_comes() {
+        let first = entry(None, "real_run", "ml_prediction", "a");
+        let confirmed = entry(Some("real_run"), "real_run", "ml_batch_update", "b");
+        let state = fold(&[first, confirmed]);
+        assert_eq!((state.model_id.as_deref(), state.change_count), (Some("a"), 0));
+        let changed = entry(Some("real_run"), "pup_walk", "ml_batch_update", "c");
+        let state = fold(&[first, confirmed, changed]);
+        assert_eq!((state.model_id.as_deref(), state.change_count), (Some("c"), 1));
+    }
+
+    #[test]
+    fn a_persons_row_sets_the_override_and_any_other_ends_it() {
+        let first = entry(None, "real_run", "ml_prediction", "a");
+        let person = Entry {
+            model_id: None,
+            run_id: None,
+            ..entry(Some("real_run"), "real_run", "user_override", "")
+        };
+        let state = fold(&[first, person]);
+        assert_eq!((state.is_override, state.change_count, state.model_id), (true, 0, None));
+        let cleared = entry(Some("real_run"), "real_run", "ml_batch_update", "b");
+        let state = fold(&[first, person, cleared]);
+        assert_eq!((state.is_override, state.model_id.as_deref()), (false, Some("b")));
+    }
+
+    #[test]
+    fn a_row_that_does_not_follow_is_told_and_folded() {
+        let mut replay = Replay::default();
+        replay
+            .push(&entry(None, "real_run", "ml_prediction", "a"))
+            .expect("the first");
+        let error = replay
+            .push(&entry(Some("mixed"), "pup_walk", "ml_batch_update", "b"))
+            .expect_err("does not follow");
+        assert_eq!(
+            error.to_string(),
+            "the row says it follows 'mixed', the history says 'real_run'"
+        );
+        assert_eq!(replay.states()["w"].label, "pup_walk");
+    }
+}

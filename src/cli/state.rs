@@ -1,0 +1,64 @@
+//! `state --as-of`: the classifications of any instant, rebuilt from the history.
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use crate::app::{Access, App};
+use crate::time::Timestamp;
+
+use super::output::{Output, Rows, list, text};
+
+/// `paceline state`.
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// The instant (UTC), inclusive.
+    #[arg(long, value_name = "TIME")]
+    as_of: Timestamp,
+    /// Only this workout.
+    workout_id: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct StateJson {
+    workout_id: String,
+    classification: String,
+    is_user_override: bool,
+    classification_change_count: i64,
+    label_model_id: Option<String>,
+    run_id: Option<String>,
+}
+
+/// Prints the state of an instant, by workout.
+pub async fn state(app: &App, args: &StateArgs, output: Output) -> Result<()> {
+    let store = app.store(Access::Read).await?;
+    let states = store.state_as_of(args.as_of, args.workout_id.as_deref()).await?;
+    let mut rows = Rows::new(&[
+        "workout_id",
+        "classification",
+        "by a person",
+        "changes",
+        "label's model",
+        "label's run",
+    ]);
+    let mut values = Vec::with_capacity(states.len());
+    for (workout_id, state) in states {
+        rows.push(vec![
+            workout_id.clone(),
+            state.label.clone(),
+            state.is_override.to_string(),
+            state.change_count.to_string(),
+            text(state.model_id.as_deref()),
+            text(state.run_id.as_deref()),
+        ]);
+        values.push(StateJson {
+            workout_id,
+            classification: state.label,
+            is_user_override: state.is_override,
+            classification_change_count: state.change_count,
+            label_model_id: state.model_id,
+            run_id: state.run_id,
+        });
+    }
+    list(&values, &rows, "Nothing had been classified by then.", output)
+}

@@ -1,0 +1,228 @@
+//! `user_classification_feedback`: what people said, kept for ever.
+//!
+//! Why: it is what the next model learns from, and the evidence of what it learned.
+//!
+//! Invariants: a row is never changed but for the marks of the model that learned from it, and those
+//! are set in the transaction that activates that model.
+//!
+//! Must not know: how answers teach.
+
+use crate::db::error::DbError;
+use crate::db::statement::{Batch, Expect, Insert, Statement, Transaction};
+use crate::db::value::{Params, Row, Value};
+use crate::sql;
+use crate::time::Timestamp;
+use crate::vocab::FeedbackType;
+
+use super::{Store, StoreError};
+
+static LIST: Statement = sql!("query/list_feedback");
+static LATEST: Statement = sql!("query/latest_feedback");
+static COUNT_UNPROCESSED: Statement = sql!("query/count_unprocessed");
+static MARK_PROCESSED: Statement = sql!("query/mark_processed");
+
+/// Ids per `IN` list: far below what either server takes.
+const MARK_BATCH: usize = 5_000;
+
+pub(super) static INSERT: Insert = Insert {
+    table: "user_classification_feedback",
+    columns: &[
+        "workout_id",
+        "ai_classification",
+        "ai_confidence",
+        "user_classification",
+        "feedback_type",
+        "user_certainty",
+        "comments",
+        "model_id",
+        "classification_method",
+        "user_id",
+        "submitted_at",
+    ],
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+/// One thing that a person said, ready to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewFeedback {
+    /// The workout.
+    pub workout_id: String,
+    /// What stood there.
+    pub ai_classification: String,
+    /// With what confidence.
+    pub ai_confidence: Option<f64>,
+    /// What the person says it is; None for `reject` and `uncertain`.
+    pub user_classification: Option<String>,
+    /// Accept, reject, correct, uncertain.
+    pub feedback_type: FeedbackType,
+    /// 1 (a guess) to 5 (sure).
+    pub certainty: u8,
+    /// Free text.
+    pub comments: Option<String>,
+    /// The model whose verdict it is about.
+    pub model_id: Option<String>,
+    /// That verdict's method.
+    pub method: Option<String>,
+    /// The person.
+    pub user: String,
+    /// When.
+    pub submitted_at: Timestamp,
+}
+
+/// One thing that a person said, as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredFeedback {
+    /// Its number.
+    pub feedback_id: i64,
+    /// The workout.
+    pub workout_id: String,
+    /// What stood there.
+    pub ai_classification: Option<String>,
+    /// With what confidence.
+    pub ai_confidence: Option<f64>,
+    /// What the person says it is.
+    pub user_classification: Option<String>,
+    /// Accept, reject, correct, uncertain.
+    pub feedback_type: String,
+    /// 1 to 5.
+    pub certainty: Option<i64>,
+    /// Free text.
+    pub comments: Option<String>,
+    /// The model whose verdict it is about.
+    pub model_id: Option<String>,
+    /// The person; older tools may not have stored one.
+    pub user: Option<String>,
+    /// When.
+    pub submitted_at: Timestamp,
+    /// True once a model that learned from it was activated.
+    pub processed: bool,
+    /// That model.
+    pub incorporated_in_model: Option<String>,
+}
+
+impl StoredFeedback {
+    /// True where `new` says nothing that this does not.
+    pub fn says(&self, new: &NewFeedback) -> bool {
+        self.workout_id == new.workout_id
+            && self.user.as_deref() == Some(&new.user)
+            && self.feedback_type == new.feedback_type.as_str()
+            && self.user_classification == new.user_classification
+            && self.certainty == Some(i64::from(new.certainty))
+            && self.comments == new.comments
+    }
+}
+
+impl NewFeedback {
+    pub(super) fn batch(&self) -> Batch {
+        Batch::new(1)
+            .same(self.workout_id.as_str())
+            .same(self.ai_classification.as_str())
+            .same(self.ai_confidence)
+            .same(self.user_classification.as_deref())
+            .same(self.feedback_type.as_str())
+            .same(i64::from(self.certainty))
+            .same(self.comments.as_deref())
+            .same(self.model_id.as_deref())
+            .same(self.method.as_deref())
+            .same(self.user.as_str())
+            .same(self.submitted_at)
+    }
+}
+
+fn decode(row: &Row<'_>) -> Result<StoredFeedback, DbError> {
+    let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
+    Ok(StoredFeedback {
+        feedback_id: row.int(0)?,
+        workout_id: row.text(1)?.to_owned(),
+        ai_classification: text(2)?,
+        ai_confidence: row.opt_real(3)?,
+        user_classification: text(4)?,
+        feedback_type: row.text(5)?.to_owned(),
+        certainty: row.opt_int(6)?,
+        comments: text(7)?,
+        model_id: text(8)?,
+        user: text(9)?,
+        submitted_at: row.instant(10)?,
+        processed: row.opt_int(11)?.unwrap_or(0) != 0,
+        incorporated_in_model: text(12)?,
+    })
+}
+
+/// Adds the marks of the feedback that `model_id` learned from to a transaction.
+pub(super) fn mark_processed(mut transaction: Transaction, ids: &[i64], model_id: &str, now: Timestamp) -> Transaction {
+    for batch in ids.chunks(MARK_BATCH) {
+        let params = Params::none()
+            .with("model_id", model_id)
+            .with("now", now)
+            .with_list("ids", batch.iter().map(|id| Value::Int(*id)).collect());
+        transaction = transaction.execute(&MARK_PROCESSED, params, Expect::Any);
+    }
+    transaction
+}
+
+impl Store {
+    /// What people said, oldest first; with `unprocessed`, only what no model has learned from.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn feedback(&self, unprocessed: bool) -> Result<Vec<StoredFeedback>, StoreError> {
+        self.feedback_rows(&LIST, Params::none().with("unprocessed", unprocessed))
+            .await
+    }
+
+    /// A person's latest word on a workout, or None.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn latest_feedback(&self, workout_id: &str, user: &str) -> Result<Option<StoredFeedback>, StoreError> {
+        let params = Params::none().with("workout_id", workout_id).with("user_id", user);
+        Ok(self.feedback_rows(&LATEST, params).await?.pop())
+    }
+
+    async fn feedback_rows(&self, statement: &Statement, params: Params) -> Result<Vec<StoredFeedback>, StoreError> {
+        let mut rows = Vec::new();
+        self.db
+            .query(statement, &params, |row| {
+                rows.push(decode(row)?);
+                Ok(())
+            })
+            .await?;
+        Ok(rows)
+    }
+
+    /// How many answers no model has learned from.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn unprocessed_feedback(&self) -> Result<u64, StoreError> {
+        let mut count = 0;
+        self.db
+            .query(&COUNT_UNPROCESSED, &Params::none(), |row| {
+                count = row.int(0)? as u64;
+                Ok(())
+            })
+            .await?;
+        Ok(count)
+    }
+
+    /// Keeps an answer that changes no label.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn add_feedback(&self, feedback: &NewFeedback) -> Result<(), StoreError> {
+        self.insert_all(&INSERT, feedback.batch()).await
+    }
+
+    /// Marks feedback as learned by a model that is active already.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn mark_feedback_processed(&self, ids: &[i64], model_id: &str, now: Timestamp) -> Result<(), StoreError> {
+        let transaction = mark_processed(Transaction::new("mark feedback"), ids, model_id, now);
+        if !transaction.steps.is_empty() {
+            self.transact(transaction).await?;
+        }
+        Ok(())
+    }
+}

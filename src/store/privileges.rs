@@ -1,0 +1,124 @@
+//! Whether this login may do what a command is about to do, asked before it does any of it.
+//!
+//! Why: a server says no at the statement that lacks a GRANT, and that may be the last one: a run
+//! that may insert and not update would write every verdict and then could not close its ledger row.
+//!
+//! Invariants: asking changes nothing, because each question is a write of no rows; SQLite has no
+//! privileges and is not asked. The questions stand here and not in `sql/`: they are one text per table
+//! and verb.
+//!
+//! Must not know: commands; the lists here are named after what is written.
+
+use crate::db::error::DbError;
+use crate::db::statement::{Dialect, Statement};
+use crate::db::value::Params;
+
+use super::{Store, StoreError};
+
+/// A verb on a table that a command needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Need {
+    /// `INSERT` or `UPDATE`.
+    pub verb: &'static str,
+    /// The table.
+    pub table: &'static str,
+    question: Statement,
+}
+
+/// The questions read nothing, so that a missing `SELECT` is not taken for a missing write.
+macro_rules! need {
+    (INSERT $table:literal $column:literal) => {
+        Need {
+            verb: "INSERT",
+            table: $table,
+            question: Statement::portable(
+                concat!("may insert into ", $table),
+                concat!(
+                    "INSERT INTO ",
+                    $table,
+                    " (",
+                    $column,
+                    ") SELECT 1 FROM DUAL WHERE 1 = 0"
+                ),
+            ),
+        }
+    };
+    (UPDATE $table:literal $column:literal) => {
+        Need {
+            verb: "UPDATE",
+            table: $table,
+            question: Statement::portable(
+                concat!("may update ", $table),
+                concat!("UPDATE ", $table, " SET ", $column, " = '' WHERE 1 = 0"),
+            ),
+        }
+    };
+}
+
+/// What an import writes.
+pub static IMPORT: [Need; 4] = [
+    need!(INSERT "workout_summary" "workout_id"),
+    need!(UPDATE "workout_summary" "link"),
+    need!(INSERT "quarantined_rows" "fingerprint"),
+    // A refused row that is kept already is an update of nothing.
+    need!(UPDATE "quarantined_rows" "fingerprint"),
+];
+
+/// What verdicts are written to.
+pub static VERDICTS: [Need; 4] = [
+    need!(INSERT "audit_segments" "segment_id"),
+    need!(INSERT "workout_classification_history" "workout_id"),
+    need!(INSERT "workout_ml_classifications" "workout_id"),
+    need!(UPDATE "workout_ml_classifications" "metadata"),
+];
+
+/// What a run writes beside its verdicts.
+pub static RUN: [Need; 9] = [
+    need!(INSERT "pipeline_lease" "pipeline"),
+    need!(UPDATE "pipeline_lease" "holder"),
+    need!(INSERT "pipeline_runs" "run_id"),
+    need!(UPDATE "pipeline_runs" "status"),
+    need!(INSERT "pipeline_chunks" "run_id"),
+    need!(INSERT "ml_model_registry" "model_id"),
+    need!(UPDATE "ml_model_registry" "status"),
+    need!(INSERT "quarantined_rows" "fingerprint"),
+    need!(UPDATE "quarantined_rows" "fingerprint"),
+];
+
+impl Store {
+    /// Those of `needs` that this login lacks, as `UPDATE on pipeline_runs`; always none on SQLite.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] where the store fails or takes no writes at all.
+    pub async fn lacking(&self, needs: &'static [Need]) -> Result<Vec<String>, StoreError> {
+        let mut lacking = Vec::new();
+        if self.db.dialect() == Dialect::Sqlite {
+            return Ok(lacking);
+        }
+        for need in needs {
+            match self.db.execute(&need.question, &Params::none()).await {
+                // A server may find fault with the columns that the question leaves out, which it
+                // looks at only after the privileges.
+                Ok(_) | Err(DbError::Constraint { .. }) => {}
+                Err(DbError::Privilege { .. }) => lacking.push(format!("{} on {}", need.verb, need.table)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Refuses where this login lacks any of `needs`.
+    ///
+    /// # Errors
+    /// [`DbError::Privilege`] that names all that is missing; else as [`Store::lacking`].
+    pub async fn require(&self, needs: &'static [Need]) -> Result<(), StoreError> {
+        let lacking = self.lacking(needs).await?;
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::Db(DbError::Privilege {
+            statement: format!("write to {}", self.db.target()),
+            detail: format!("{}; nothing was written", lacking.join(", ")),
+        }))
+    }
+}
