@@ -338,6 +338,7 @@ impl Pipeline {
                 retrain,
                 max_age_days: file.retrain.max_age_days,
                 new_share: file.retrain.new_share,
+                feedback_threshold: ReusePolicy::default().feedback_threshold,
             },
             max_churn: file.gate.max_churn.unwrap_or(0.25),
             chunk_rows: file.write.chunk_rows.unwrap_or(5_000),

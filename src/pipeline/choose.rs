@@ -10,6 +10,7 @@
 use crate::config::Pipeline;
 use crate::id::ModelId;
 use crate::stage::decide::{ActiveModel, Decision, Fingerprint, ReusePolicy, decide};
+use crate::stage::feedback::Feedback;
 use crate::stage::frame::{Features, Frame};
 use crate::stage::model::{ArtifactError, Model};
 use crate::stage::params::Params;
@@ -106,6 +107,7 @@ impl<'a> Chooser<'a> {
         match decide(
             facts.as_ref(),
             &fingerprint,
+            0,
             &self.params,
             &self.policy,
             self.ambient.now(),
@@ -120,7 +122,7 @@ impl<'a> Chooser<'a> {
             Decision::Train { reason } => {
                 let started = self.ambient.now();
                 self.ambient.progress.begin("training", None);
-                let trained = train(features, &self.params, self.seed);
+                let trained = train(features, &Feedback::none(), &self.params, self.seed);
                 self.ambient.progress.end();
                 match trained {
                     Ok(trained) => self.adopt(trained, started, reason.to_string()).await,

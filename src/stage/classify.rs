@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::frame::{Features, Frame, FrameError, Predictions};
+use super::head::Head;
 use super::model::{Clustering, Model};
 use super::table::{Row, Table};
 use super::verdict::{self, Verdict, judge};
@@ -79,7 +80,8 @@ pub struct Explanation {
     pub method: &'static str,
     /// The rule that decided.
     pub rule: Rule,
-    /// The label of the nearest cluster, whatever `mixed` and `outlier` say.
+    /// The label without `mixed` and `outlier`: the head's where there is one, otherwise that of the
+    /// nearest cluster.
     pub forced_label: Option<Label>,
     /// The row's numbers.
     pub features: Measured,
@@ -87,6 +89,8 @@ pub struct Explanation {
     pub transformed: Vec<Transformed>,
     /// Every cluster, in ascending order of pace.
     pub clusters: Vec<Distance>,
+    /// What people's answers taught, where they taught anything; the posterior is then its own.
+    pub head: Option<Learned>,
     /// The posterior of each label.
     pub posterior: Option<Posterior>,
     /// The posterior below which a row is `mixed`.
@@ -126,6 +130,17 @@ pub struct Distance {
     pub d2: f64,
 }
 
+/// How a head sees one row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Learned {
+    /// Its coefficients.
+    pub coefficients: Head,
+    /// The log-odds of a run.
+    pub log_odds: f64,
+    /// The pace in min/mi at which a workout of this distance is as likely a run as a walk.
+    pub boundary_pace: Option<f64>,
+}
+
 /// The squared distance to the nearest centroid, and where outliers begin.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Typicality {
@@ -158,7 +173,7 @@ pub fn explain(
         confidence: verdict.confidence,
         method: method(model, &verdict),
         rule: verdict.rule,
-        forced_label: spoken.map(|(n, c)| c.clusters[n.cluster].label),
+        forced_label: spoken.map(|(n, _)| n.winner),
         features: Measured {
             avg_pace: pace,
             distance_mi: distance,
@@ -166,9 +181,18 @@ pub fn explain(
         },
         transformed,
         clusters,
+        head: spoken.and_then(|(_, c)| c.head).map(|head| learned(&head, &row)),
         posterior: spoken.map(|(n, _)| n.posterior),
         mixed_band: model.mixed_band(),
         typicality: spoken.map(|(n, c)| Typicality { d2: n.d2, cut: c.cut }),
+    }
+}
+
+fn learned(head: &Head, row: &Row) -> Learned {
+    Learned {
+        coefficients: *head,
+        log_odds: head.log_odds(row.pace, row.distance),
+        boundary_pace: head.boundary_pace(row.distance),
     }
 }
 

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::head::Head;
 use super::params::MAX_CLUSTERS;
 use super::table::Row;
 use crate::vocab::Label;
@@ -27,6 +28,10 @@ pub struct Clustering {
     pub sigma2: f64,
     /// Rows whose squared distance to the nearest centroid is larger are outliers; none are without.
     pub cut: Option<f64>,
+    /// What people's answers taught; it decides between run and walk where it is present. Left out of
+    /// the text where it is absent, so that an artifact without answers has the bytes it always had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
 }
 
 /// One cluster.
@@ -138,6 +143,12 @@ impl Clustering {
         self.clusters.iter().any(|c| c.label == Label::Mixed)
     }
 
+    /// True for a cluster of runs and one of walks: what a head decides between.
+    fn run_and_walk(&self) -> bool {
+        let labels = self.clusters.iter().map(|c| c.label);
+        labels.eq([Label::RealRun, Label::PupWalk])
+    }
+
     /// What keeps this from being used, in words.
     pub(super) fn fault(&self) -> Option<String> {
         let Self {
@@ -145,6 +156,7 @@ impl Clustering {
             clusters,
             sigma2,
             cut,
+            head,
         } = self;
         if !(1..=MAX_FEATURES).contains(&features.len()) || !(1..=MAX_CLUSTERS).contains(&clusters.len()) {
             let (f, c) = (features.len(), clusters.len());
@@ -159,12 +171,17 @@ impl Clustering {
         if clusters.iter().any(|c| c.label == Label::Outlier) {
             return Some("a cluster labelled 'outlier', which is no cluster's label".to_owned());
         }
+        if head.is_some() && !self.run_and_walk() {
+            return Some("a head beside clusters that are not one of runs and one of walks".to_owned());
+        }
         let scaled = features.iter().all(|f| match f.transform {
             Transform::Ln => true,
             Transform::Zscore { mean, sd } => mean.is_finite() && sd.is_finite() && sd > 0.0,
         });
         let placed = clusters.iter().flat_map(|c| &c.centroid).all(|x| x.is_finite());
         let spread = sigma2.is_finite() && *sigma2 > 0.0 && cut.is_none_or(|cut| cut.is_finite() && cut >= 0.0);
-        (!(scaled && placed && spread)).then(|| "a number that is not finite, or a spread not above 0".to_owned())
+        let taught = head.is_none_or(|head| head.is_finite());
+        (!(scaled && placed && spread && taught))
+            .then(|| "a number that is not finite, or a spread not above 0".to_owned())
     }
 }

@@ -3,9 +3,10 @@
 //! Why: training every night would churn labels for nothing; never training would let a model age.
 //! The choice is a value with its reason, so a run can say why it did what it did.
 //!
-//! Invariants: a pure function of the active model, the data's fingerprint, the parameters, the
-//! policy and the instant. Rows, parameters and policy unchanged, the choice is `Reuse`, whatever
-//! the age: training again would give the same artifact.
+//! Invariants: a pure function of the active model, the data's fingerprint, the number of unprocessed
+//! corrections, the parameters, the policy and the instant. Rows, parameters and policy unchanged and
+//! no new correction, the choice is `Reuse`, whatever the age: training again would give the same
+//! artifact.
 //!
 //! Must not know: the registry.
 
@@ -58,15 +59,18 @@ pub struct ReusePolicy {
     pub max_age_days: Option<u32>,
     /// More new workouts than this share of the training rows are a reason; without, none are.
     pub new_share: Option<f64>,
+    /// So many corrections that no model has learnt from are a reason; without, none are. 0 is read as 1.
+    pub feedback_threshold: Option<u64>,
 }
 
 impl Default for ReusePolicy {
-    /// Train when there is a reason: ninety days, or a tenth more workouts.
+    /// Train when there is a reason: ninety days, a tenth more workouts, or five corrections.
     fn default() -> Self {
         Self {
             retrain: Retrain::Auto,
             max_age_days: Some(90),
             new_share: Some(0.1),
+            feedback_threshold: Some(5),
         }
     }
 }
@@ -84,7 +88,14 @@ pub enum TrainReason {
         /// Which.
         what: Vec<&'static str>,
     },
-    /// The active one is older than the policy allows, and the rows are not those it was trained on.
+    /// People corrected so many workouts since the active one was taught.
+    Feedback {
+        /// How many corrections no model has learnt from.
+        unprocessed: u64,
+        /// The policy's.
+        threshold: u64,
+    },
+    /// The active one is older than the policy allows, and there are other rows or new corrections.
     TooOld {
         /// Whole days since it was trained.
         age_days: i64,
@@ -108,9 +119,9 @@ pub enum TrainReason {
 pub enum ReuseReason {
     /// The policy says never to train.
     NeverRetrain,
-    /// The rows are those it was trained on.
+    /// The rows are those it was trained on, and nobody corrected any.
     SameData,
-    /// The rows differ, by less than the policy asks for.
+    /// The rows differ or were corrected, by less than the policy asks for.
     LittleChange,
 }
 
@@ -139,13 +150,16 @@ fn as_text<S: serde::Serializer>(id: &ModelId, s: S) -> Result<S::Ok, S::Error> 
     s.serialize_str(id.as_str())
 }
 
-/// Chooses between training on the rows of `data` with `params` and keeping `active`.
+/// Chooses between training on the rows of `data` with `params` and keeping `active`. `unprocessed` is
+/// how many corrections there are that no active model has learnt from.
 ///
-/// With `Retrain::Auto`, the first that holds decides: no active model, other parameters (train);
-/// the very rows it was trained on (reuse); too old, too many new workouts (train); otherwise reuse.
+/// With `Retrain::Auto`, the first that holds decides: no active model, other parameters, enough
+/// corrections (train); the very rows it was trained on and no correction (reuse); too old, too many
+/// new workouts (train); otherwise reuse.
 pub fn decide(
     active: Option<&ActiveModel>,
     data: &Fingerprint,
+    unprocessed: u64,
     params: &Params,
     policy: &ReusePolicy,
     now: Timestamp,
@@ -173,13 +187,21 @@ pub fn decide(
     if !what.is_empty() {
         return train(TrainReason::ParamsChanged { what });
     }
-    if active.data_sha256.as_deref() == Some(data.data_sha256.as_str()) {
+    if let Some(reason) = corrected(unprocessed, policy) {
+        return train(reason);
+    }
+    if unprocessed == 0 && active.data_sha256.as_deref() == Some(data.data_sha256.as_str()) {
         return reuse(ReuseReason::SameData);
     }
     match too_old(active, policy, now).or_else(|| new_workouts(active, data, policy)) {
         Some(reason) => train(reason),
         None => reuse(ReuseReason::LittleChange),
     }
+}
+
+fn corrected(unprocessed: u64, policy: &ReusePolicy) -> Option<TrainReason> {
+    let threshold = policy.feedback_threshold?.max(1);
+    (unprocessed >= threshold).then_some(TrainReason::Feedback { unprocessed, threshold })
 }
 
 fn too_old(active: &ActiveModel, policy: &ReusePolicy, now: Timestamp) -> Option<TrainReason> {
@@ -204,6 +226,10 @@ impl fmt::Display for TrainReason {
             Self::NoActiveModel => f.write_str("there is no active model"),
             Self::Forced => f.write_str("the policy asks for a new model every time"),
             Self::ParamsChanged { what } => write!(f, "the active model was trained with another {}", what.join(", ")),
+            Self::Feedback { unprocessed, threshold } => write!(
+                f,
+                "corrections that wait to be learnt: {unprocessed}, the policy asks for {threshold}"
+            ),
             Self::TooOld { age_days, max_age_days } => {
                 write!(
                     f,
@@ -226,7 +252,7 @@ impl fmt::Display for ReuseReason {
         f.write_str(match self {
             Self::NeverRetrain => "the policy never trains",
             Self::SameData => "nothing changed in the workouts it was trained on",
-            Self::LittleChange => "the workouts changed less than the policy asks for",
+            Self::LittleChange => "little changed, less than the policy asks for",
         })
     }
 }

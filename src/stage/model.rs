@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use super::clustering::{Cluster, Clustering, Feature, MAX_FEATURES, Measure, Transform};
 use super::features::Bounds;
+use super::head::Head;
 use super::params::{Era, Params, check_domain};
 use crate::vocab::Algorithm;
 
@@ -151,6 +152,19 @@ impl Model {
         self.clustering.as_ref().map_or(&[], |c| &c.clusters)
     }
 
+    /// What people's answers taught; absent where they taught nothing.
+    pub fn head(&self) -> Option<&Head> {
+        self.clustering.as_ref()?.head.as_ref()
+    }
+
+    /// The same model with another head, or without one.
+    pub(super) fn with_head(mut self, head: Option<Head>) -> Self {
+        if let Some(clustering) = &mut self.clustering {
+            clustering.head = head;
+        }
+        self
+    }
+
     /// The features' names, in the order of the centroids' numbers.
     pub fn feature_names(&self) -> Vec<&'static str> {
         let features = self.clustering.iter().flat_map(|c| &c.features);
@@ -252,6 +266,7 @@ mod tests {
             ],
             sigma2: 1e-7,
             cut: Some(0.5),
+            head: None,
         };
         Model::new(&Params::default(), Some(clustering))
     }

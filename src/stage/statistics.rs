@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::model::Model;
 use super::table::{Row, Table};
+use super::train::Learning;
 use super::verdict::{Verdict, judge};
 use crate::time::WorkoutDate;
 
@@ -44,7 +45,9 @@ pub struct TrainingStats {
     pub date_end: Option<WorkoutDate>,
     /// The digest over all valid rows; see [`super::fingerprint`].
     pub data_sha256: String,
-    /// For people: what was sampled or cut short. Empty when nothing was.
+    /// What was learnt from people; absent where nobody said anything.
+    pub learning: Option<Learning>,
+    /// For people: what was sampled or cut short, and what became of their answers. Empty when nothing was.
     pub notes: Vec<String>,
 }
 

@@ -1,19 +1,23 @@
 //! The stage that makes a model from rows.
 //!
-//! Invariants: the same rows, parameters and seed give the same artifact bytes, in any order of the
+//! Invariants: the same rows, feedback, parameters and seed give the same artifact bytes, in any order of the
 //! rows and on any number of threads: every sum runs in a fixed order. Clusters come out in
 //! ascending order of pace, so a retrain never permutes labels.
 //!
-//! Must not know: the model before, the registry, feedback rows' storage.
+//! Must not know: the model before, the registry, how feedback is stored.
 
 mod anchored;
 mod kmeans;
+mod learning;
 pub(super) mod sample;
+pub(super) mod teach;
 
 use rayon::prelude::*;
 
+use super::feedback::Feedback;
 use super::fingerprint::Fingerprint;
 use super::frame::{Features, Frame};
+use super::head::Head;
 use super::model::{Cluster, Clustering, Feature, Model};
 use super::params::{Params, ParamsError};
 use super::silhouette;
@@ -22,7 +26,9 @@ use super::statistics::{Labelled, Spans};
 use super::table::Table;
 use super::verdict::{Point, distances, smallest, transformed};
 use crate::vocab::{Algorithm, Label};
+pub use learning::Learning;
 use sample::{Purpose, generator, indices};
+use teach::{Examples, Teacher};
 
 /// The cut is never nearer to a centroid than this many sigmas, squared: the floor that keeps a
 /// small or tight history from calling its own tail outliers.
@@ -96,32 +102,34 @@ struct Found {
 /// pseudo-rows; the typicality cut is the larger of the order statistic that leaves at most
 /// `params.outlier_share` of the rows beyond it and `(4 sigma)^2`.
 ///
+/// What people agree to be runs and walks among the valid rows, sampled or not, teaches
+/// `anchored-kmeans` a head ([`Learning`]); `kmeans` learns nothing from feedback and says so.
+///
 /// # Errors
 /// [`TrainError`].
-pub fn train(features: &Frame<Features>, params: &Params, seed: u64) -> Result<Trained, TrainError> {
-    params.check()?;
-    let table = Table::of(features);
-    let valid = table.valid(&params.bounds);
-    let picked = indices(
-        valid.len(),
-        params.max_training_rows,
-        &mut generator(seed, Purpose::TrainingRows),
-    );
-    let rows: Vec<usize> = picked.into_iter().map(|i| valid[i]).collect();
-    let (found, points) = cluster(&table, &rows, params, seed)?;
-    let mut notes = found.notes.clone();
-    if rows.len() < valid.len() {
-        let (used, all) = (rows.len(), valid.len());
-        notes.insert(
-            0,
-            format!("trained on a sample of {used} of {all} valid rows, seed {seed}"),
-        );
-    }
-    let (iterations, converged) = (found.iterations, found.converged);
-    let fit = settle(found, &points, params);
+pub fn train(
+    features: &Frame<Features>,
+    feedback: &Feedback,
+    params: &Params,
+    seed: u64,
+) -> Result<Trained, TrainError> {
+    let ground = Ground::of(features, params, seed)?;
+    let (head, learning) = ground.learn(features, feedback);
+    let Ground {
+        table,
+        valid,
+        rows,
+        points,
+        fit,
+        mut notes,
+        iterations,
+        converged,
+        ..
+    } = ground;
+    notes.extend(learning.iter().flat_map(|learning| learning.notes(feedback)));
     let silhouette = silhouette::measure(&points, &fit.nearest, fit.clustering.clusters.len(), seed);
     let cluster_sizes = sizes(&fit.nearest, fit.clustering.clusters.len());
-    let model = Model::new(params, Some(fit.clustering));
+    let model = Model::new(params, Some(fit.clustering)).with_head(head);
     let labelled = Labelled::of(&model, &table, &rows);
     let spans = Spans::of(&table, &valid);
     let stats = TrainingStats {
@@ -139,9 +147,96 @@ pub fn train(features: &Frame<Features>, params: &Params, seed: u64) -> Result<T
         date_start: spans.first,
         date_end: spans.last,
         data_sha256: Fingerprint::of(features, &params.bounds).data_sha256,
+        learning,
         notes,
     };
     Ok(Trained { model, stats })
+}
+
+/// A training before anybody is asked: everything that does not depend on answers.
+pub(super) struct Ground<'a> {
+    pub table: Table<'a>,
+    params: &'a Params,
+    valid: Vec<usize>,
+    rows: Vec<usize>,
+    points: Vec<Point>,
+    fit: Fit,
+    notes: Vec<String>,
+    iterations: usize,
+    converged: bool,
+}
+
+impl<'a> Ground<'a> {
+    /// Clusters the rows of `features` within `params.bounds`.
+    pub fn of(features: &'a Frame<Features>, params: &'a Params, seed: u64) -> Result<Self, TrainError> {
+        params.check()?;
+        let table = Table::of(features);
+        let valid = table.valid(&params.bounds);
+        let picked = indices(
+            valid.len(),
+            params.max_training_rows,
+            &mut generator(seed, Purpose::TrainingRows),
+        );
+        let rows: Vec<usize> = picked.into_iter().map(|i| valid[i]).collect();
+        let (found, points) = cluster(&table, &rows, params, seed)?;
+        let mut notes = found.notes.clone();
+        if rows.len() < valid.len() {
+            let (used, all) = (rows.len(), valid.len());
+            notes.insert(
+                0,
+                format!("trained on a sample of {used} of {all} valid rows, seed {seed}"),
+            );
+        }
+        let (iterations, converged) = (found.iterations, found.converged);
+        let fit = settle(found, &points, params);
+        Ok(Self {
+            table,
+            params,
+            valid,
+            rows,
+            points,
+            fit,
+            notes,
+            iterations,
+            converged,
+        })
+    }
+
+    /// The model without answers.
+    pub fn model(&self) -> Model {
+        Model::new(self.params, Some(self.fit.clustering.clone()))
+    }
+
+    /// What learns from answers; None for an algorithm that does not.
+    pub fn teacher(&self) -> Option<Teacher> {
+        match self.params.algorithm {
+            Algorithm::AnchoredKmeans => Some(Teacher::of(&self.fit.clustering, &self.table, &self.rows)),
+            Algorithm::Kmeans => None,
+        }
+    }
+
+    /// What people agree to be runs and walks among the workouts of `features`.
+    pub fn examples(&self, features: &Frame<Features>, feedback: &Feedback) -> Examples {
+        let ids = features.ids().iter().map(Option::unwrap_or_default);
+        let (bounds, clustering) = (&self.params.bounds, &self.fit.clustering);
+        Examples::of(&self.table, ids, feedback.lessons(), bounds, clustering)
+    }
+
+    fn learn(&self, features: &Frame<Features>, feedback: &Feedback) -> (Option<Head>, Option<Learning>) {
+        if feedback.is_empty() {
+            return (None, None);
+        }
+        let examples = self.examples(features, feedback);
+        // Sorting a long history for nobody's answers would be in vain.
+        let teacher = if examples.found.is_empty() {
+            None
+        } else {
+            self.teacher()
+        };
+        let taught = teacher.and_then(|teacher| teacher.teach(&examples.found));
+        let learning = Learning::of(self.params.algorithm, feedback, &examples, taught.as_ref());
+        (taught.map(|taught| taught.head), Some(learning))
+    }
 }
 
 /// Runs the clustering of `params` on `rows`; returns their points as well.
@@ -195,6 +290,7 @@ fn settle(found: Found, points: &[Point], params: &Params) -> Fit {
         clusters,
         sigma2,
         cut,
+        head: None,
     };
     Fit {
         clustering,

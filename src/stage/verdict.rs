@@ -11,6 +11,7 @@
 
 use serde::Serialize;
 
+use super::logistic::logistic;
 use super::model::{Cluster, Clustering, Feature, MAX_FEATURES, Model};
 use super::params::MAX_CLUSTERS;
 use super::table::Row;
@@ -30,6 +31,8 @@ pub enum Rule {
     BelowBand,
     /// The label of the nearest cluster.
     NearestCluster,
+    /// The likelier side of the boundary that people's answers taught.
+    Head,
 }
 
 impl std::fmt::Display for Rule {
@@ -40,6 +43,7 @@ impl std::fmt::Display for Rule {
             Self::BeyondCut => "farther from every centroid than the typicality cut: outlier",
             Self::BelowBand => "the winner's posterior is below the band: mixed",
             Self::NearestCluster => "the label of the nearest cluster",
+            Self::Head => "the likelier side of the boundary that people's answers taught",
         })
     }
 }
@@ -74,6 +78,9 @@ pub(super) struct Nearest {
     pub cluster: usize,
     /// The squared distance to its centroid.
     pub d2: f64,
+    /// The label before `mixed` and `outlier` are considered: the head's where there is one, otherwise
+    /// the cluster's.
+    pub winner: Label,
     pub posterior: Posterior,
 }
 
@@ -103,11 +110,13 @@ pub(super) fn distances(clusters: &[Cluster], x: &Point) -> [f64; MAX_CLUSTERS] 
 
 /// The model's verdict on `row`.
 ///
-/// The posterior of a cluster is `softmax(-d^2 / 2 sigma^2)` over the clusters, that of a label the
-/// sum over its clusters. The winner is the nearest cluster's label. In this order:
+/// With a head, the posterior of a run is the logistic function of its log-odds, and the winner is
+/// the label with the larger posterior, a run where both are equal. Without one, the posterior of a
+/// cluster is `softmax(-d^2 / 2 sigma^2)` over the clusters, that of a label the sum over its clusters,
+/// and the winner is the nearest cluster's label. In this order:
 /// - no clusters, or outside the bounds: the era's label and confidence;
-/// - `d^2` beyond the cut: `outlier`, with the winner's posterior times `cut / d^2`, which is the
-///   posterior at the cut and fades with the distance;
+/// - `d^2` of the nearest cluster beyond the cut: `outlier`, with the winner's posterior times
+///   `cut / d^2`, which is the posterior at the cut and fades with the distance;
 /// - the winner's posterior below the band: `mixed`, with that posterior;
 /// - otherwise the winner, with its posterior.
 pub(super) fn judge(model: &Model, row: &Row) -> Verdict {
@@ -118,14 +127,16 @@ pub(super) fn judge(model: &Model, row: &Row) -> Verdict {
         return fallback(model, row, Rule::OutOfBounds);
     }
     let d2 = distances(&clustering.clusters, &transformed(&clustering.features, row));
-    let nearest = nearest(clustering, &d2);
-    let winner = clustering.clusters[nearest.cluster].label;
+    let nearest = nearest(clustering, &d2, row);
+    let winner = nearest.winner;
     let posterior = nearest.posterior.of(winner);
     let beyond = clustering.cut.filter(|cut| nearest.d2 > *cut);
     let (label, confidence, rule) = if let Some(cut) = beyond {
         (Label::Outlier, posterior * (cut / nearest.d2), Rule::BeyondCut)
     } else if posterior < model.mixed_band() {
         (Label::Mixed, posterior, Rule::BelowBand)
+    } else if clustering.head.is_some() {
+        (winner, posterior, Rule::Head)
     } else {
         (winner, posterior, Rule::NearestCluster)
     };
@@ -135,6 +146,13 @@ pub(super) fn judge(model: &Model, row: &Row) -> Verdict {
         rule,
         nearest: Some(nearest),
     }
+}
+
+/// True where the row is an outlier, whatever its posterior.
+pub(super) fn is_beyond_cut(clustering: &Clustering, row: &Row) -> bool {
+    let d2 = distances(&clustering.clusters, &transformed(&clustering.features, row));
+    let nearest = d2[smallest(&d2[..clustering.clusters.len()])];
+    clustering.cut.is_some_and(|cut| nearest > cut)
 }
 
 fn fallback(model: &Model, row: &Row, rule: Rule) -> Verdict {
@@ -157,26 +175,47 @@ pub(super) fn smallest(d2: &[f64]) -> usize {
     best
 }
 
-fn nearest(clustering: &Clustering, d2: &[f64; MAX_CLUSTERS]) -> Nearest {
-    let clusters = &clustering.clusters;
-    let cluster = smallest(&d2[..clusters.len()]);
+fn nearest(clustering: &Clustering, d2: &[f64; MAX_CLUSTERS], row: &Row) -> Nearest {
+    let cluster = smallest(&d2[..clustering.clusters.len()]);
+    let (posterior, winner) = match &clustering.head {
+        Some(head) => of_log_odds(head.of_row(row)),
+        None => (
+            of_distances(clustering, d2, cluster),
+            clustering.clusters[cluster].label,
+        ),
+    };
+    Nearest {
+        cluster,
+        d2: d2[cluster],
+        winner,
+        posterior,
+    }
+}
+
+/// Both sides from their own logistic function: one minus the other would round the small one away.
+fn of_log_odds(z: f64) -> (Posterior, Label) {
+    let posterior = Posterior {
+        real_run: logistic(z),
+        mixed: None,
+        pup_walk: logistic(-z),
+    };
+    (posterior, if z >= 0.0 { Label::RealRun } else { Label::PupWalk })
+}
+
+fn of_distances(clustering: &Clustering, d2: &[f64; MAX_CLUSTERS], nearest: usize) -> Posterior {
     // Relative to the nearest, so that no exponential overflows and the largest is 1.
     let mut weights = [0.0; Label::ALL.len()];
     let mut total = 0.0;
-    for (d2_i, c) in d2.iter().zip(clusters) {
-        let weight = libm::exp((d2[cluster] - d2_i) / (2.0 * clustering.sigma2));
+    for (d2_i, c) in d2.iter().zip(&clustering.clusters) {
+        let weight = libm::exp((d2[nearest] - d2_i) / (2.0 * clustering.sigma2));
         weights[c.label as usize] += weight;
         total += weight;
     }
     let of = |label: Label| weights[label as usize] / total;
-    Nearest {
-        cluster,
-        d2: d2[cluster],
-        posterior: Posterior {
-            real_run: of(Label::RealRun),
-            mixed: clustering.has_mixed().then(|| of(Label::Mixed)),
-            pup_walk: of(Label::PupWalk),
-        },
+    Posterior {
+        real_run: of(Label::RealRun),
+        mixed: clustering.has_mixed().then(|| of(Label::Mixed)),
+        pup_walk: of(Label::PupWalk),
     }
 }
 
@@ -212,6 +251,7 @@ mod tests {
             clusters: vec![cluster(Label::RealRun, 2.0), cluster(Label::PupWalk, 3.0)],
             sigma2: 0.04,
             cut: Some(cut),
+            head: None,
         };
         Model::new(&Params::default(), Some(clustering))
     }

@@ -10,6 +10,8 @@ mod bad_input;
 mod db;
 mod ingest;
 mod ingest_properties;
+mod learning;
+mod learning_laws;
 mod lease;
 mod people;
 mod readme;

@@ -5,6 +5,7 @@
 //! numbers to a relative 1e-9, everything else as text. Beside it, where a stage needs them:
 //! - `params.json`: the parameters (`train`, or `classify` and `diff` with a model trained on in.csv);
 //!   for `featurize`, the activities
+//! - `feedback.csv`: what people said, where a model is trained (`train`, `classify`, `diff`)
 //! - `model.json`: an artifact (`classify`, `diff`)
 //! - `current.csv`: the stored state (`diff`); a confidence of `=` is the prediction's own
 
@@ -19,6 +20,7 @@ use paceline::stage::classify::{classify, explain};
 use paceline::stage::decide::{ActiveModel, Decision, Fingerprint, ReusePolicy, decide};
 use paceline::stage::diff::diff;
 use paceline::stage::features::{Activities, featurize};
+use paceline::stage::feedback::{Answer, Feedback};
 use paceline::stage::frame::{Features, Frame, Predictions};
 use paceline::stage::model::Model;
 use paceline::stage::params::Params;
@@ -108,7 +110,23 @@ fn artifact(path: &Path) -> Option<Model> {
 
 fn trained(case: &Path, rows: &Frame<Features>) -> Result<Trained, TrainError> {
     let params: Params = json(&case.join("params.json")).unwrap_or_default();
-    train(rows, &params, SEED)
+    train(rows, &feedback(case), &params, SEED)
+}
+
+/// What people said in `feedback.csv` (workout_id, user, label, certainty), the later line later; nobody
+/// said anything without it.
+fn feedback(case: &Path) -> Feedback {
+    let path = case.join("feedback.csv");
+    let lines = if path.exists() { read_csv(&path) } else { Vec::new() };
+    let answer = |(place, line): (usize, &Record)| Answer {
+        workout_id: line["workout_id"].clone(),
+        user: line["user"].clone(),
+        submitted_at: Timestamp::from_micros(place as i64),
+        feedback_id: place as i64,
+        label: line["label"].parse().expect("a label"),
+        certainty: number(line, "certainty").expect("a certainty") as u8,
+    };
+    Feedback::of(lines.iter().enumerate().map(answer).collect()).expect("certainties in range")
 }
 
 /// The case's artifact, or one trained on its rows.
@@ -179,9 +197,27 @@ fn clusters(trained: &Trained) -> Vec<Record> {
             ]);
             let centre = clustering.features.iter().zip(clustering.measured(cluster));
             line.extend(centre.map(|(feature, value)| (feature.name().to_owned(), value.to_string())));
+            line.extend(learnt(trained));
             line
         })
         .collect()
+}
+
+/// The head and how it came about; nothing without one.
+fn learnt(trained: &Trained) -> Record {
+    let (Some(head), Some(learning)) = (trained.model.head(), &trained.stats.learning) else {
+        return Record::new();
+    };
+    let pace = head.boundary_pace(3.0).map(|pace| pace.to_string());
+    record([
+        ("head_log_pace", head.log_pace.to_string()),
+        ("head_log_distance", head.log_distance.to_string()),
+        ("boundary_pace_3mi", pace.unwrap_or_default()),
+        (
+            "prior_weight",
+            learning.prior_weight.map(|w| w.to_string()).unwrap_or_default(),
+        ),
+    ])
 }
 
 #[test]
@@ -312,7 +348,15 @@ fn decision(line: &Record) -> Record {
     };
     let policy: ReusePolicy =
         serde_json::from_str(cell(line, "policy").unwrap_or("{}")).unwrap_or_else(|e| panic!("policy: {e}"));
-    let found = decide(active.as_ref(), &data, &params("params"), &policy, instant("now"));
+    let unprocessed = number(line, "unprocessed").unwrap_or(0.0) as u64;
+    let found = decide(
+        active.as_ref(),
+        &data,
+        unprocessed,
+        &params("params"),
+        &policy,
+        instant("now"),
+    );
     let value = serde_json::to_value(&found).expect("a decision");
     let text = |v: &serde_json::Value| v.as_str().unwrap_or_default().to_owned();
     if let Decision::Reuse { model_id, .. } = &found {
@@ -330,7 +374,11 @@ fn decision(line: &Record) -> Record {
 /// must still give it, or the same history would get another model after an update.
 #[test]
 fn golden_artifacts_load_and_are_reproduced() {
-    for name in ["anchored-kmeans", "kmeans"] {
+    for (name, algorithm) in [
+        ("anchored-kmeans", "anchored-kmeans"),
+        ("kmeans", "kmeans"),
+        ("taught", "anchored-kmeans"),
+    ] {
         let path = root().join("golden").join(format!("{name}-v1.json"));
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let text = text.trim_end();
@@ -338,7 +386,7 @@ fn golden_artifacts_load_and_are_reproduced() {
         let golden = Model::from_stored(text, sha.trim()).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(golden.to_canonical_json(), text, "{name}");
         assert_eq!(golden.sha256(), sha.trim(), "{name}");
-        assert_eq!(golden.algorithm().as_str(), name);
+        assert_eq!(golden.algorithm().as_str(), algorithm);
         let case = root().join("fixtures/train").join(format!("{name}_synthetic"));
         let rows = features(&read_csv(&case.join("in.csv")));
         let again = trained(&case, &rows).expect("a model").model;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use paceline::stage::classify::{classify, explain};
 use paceline::stage::diff::{ChangeSet, Outcome, diff};
+use paceline::stage::feedback::Feedback;
 use paceline::stage::frame::{Classifications, Frame, Predictions};
 use paceline::stage::model::Model;
 use paceline::stage::params::Params;
@@ -71,7 +72,7 @@ fn params(algorithm: Algorithm) -> Params {
 }
 
 fn trained(records: &[Record], algorithm: Algorithm) -> Option<Trained> {
-    train(&features(records), &params(algorithm), 7).ok()
+    train(&features(records), &Feedback::none(), &params(algorithm), 7).ok()
 }
 
 /// Both algorithms' models on these rows; `kmeans` only where there are enough.
@@ -292,7 +293,7 @@ fn the_number_of_threads_changes_nothing() {
                 .build()
                 .expect("a pool");
             pool.install(|| {
-                let trained = train(&rows, &params, 3).expect("a model");
+                let trained = train(&rows, &Feedback::none(), &params, 3).expect("a model");
                 let said = said(&classify(&rows, &trained.model).expect("predictions"));
                 (trained.model.to_canonical_json(), trained.stats, said)
             })

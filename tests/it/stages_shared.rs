@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use paceline::stage::classify::{classify, explain};
 use paceline::stage::features::{Activities, Bounds, featurize};
+use paceline::stage::feedback::Feedback;
 use paceline::stage::frame::{Features, Frame};
 use paceline::stage::model::Model;
 use paceline::stage::params::{Era, Params};
@@ -115,7 +116,7 @@ fn the_classic_recipe_agrees_with_scikit_learn() {
     assert_eq!(day(dates.iter().min()).as_deref(), expected["first_date"].as_str());
     assert_eq!(day(dates.iter().max()).as_deref(), expected["last_date"].as_str());
     for seed in [42, 1, 99] {
-        let trained = train(&rows, &kmeans(), seed).expect("a model");
+        let trained = train(&rows, &Feedback::none(), &kmeans(), seed).expect("a model");
         let stats = &trained.stats;
         assert_eq!(Some(stats.rows as u64), expected["valid_for_model"].as_u64());
         close(stats.inertia, &expected["inertia"]);
@@ -142,7 +143,7 @@ fn the_anchored_recipe_agrees_with_its_prototype() {
     let found = featurize(&workouts(&history(&folder)), &Activities::default()).expect("features");
     assert_eq!(Some(found.features.height() as u64), whole["foot_rows"].as_u64());
     assert_eq!(found.skipped.values().sum::<u64>(), 20);
-    let trained = train(&found.features, &Params::default(), 42).expect("a model");
+    let trained = train(&found.features, &Feedback::none(), &Params::default(), 42).expect("a model");
     assert_eq!(Some(trained.stats.rows as u64), expected["n_valid_foot"].as_u64());
     assert_sizes(&trained, &expected["sizes"]);
     let clustering = trained.model.clustering().expect("clusters");
@@ -221,7 +222,7 @@ fn labelled_histories_are_told_apart_without_a_label() {
     for (name, least_forced, least_strict) in [("labelled_a", 0.997, 0.99), ("labelled_b", 0.95, 0.93)] {
         let expected = &whole[name];
         let (rows, truth) = labelled(&format!("{name}.csv"), &folder);
-        let trained = train(&rows, &Params::default(), 42).expect("a model");
+        let trained = train(&rows, &Feedback::none(), &Params::default(), 42).expect("a model");
         let clustering = trained.model.clustering().expect("clusters");
         for (i, cluster) in clustering.clusters.iter().enumerate() {
             close(
@@ -252,7 +253,7 @@ fn the_classic_recipe_is_as_good_as_scikit_learn_and_wrong() {
             restarts: 30,
             ..kmeans()
         };
-        let trained = train(&rows, &params, 42).expect("a model");
+        let trained = train(&rows, &Feedback::none(), &params, 42).expect("a model");
         let reference = whole[name]["classic_inertia"].as_f64().expect("an inertia");
         let ratio = trained.stats.inertia / reference;
         assert!(
