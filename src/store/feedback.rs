@@ -2,14 +2,13 @@
 //!
 //! Why: it is what the next model learns from, and the evidence of what it learned.
 //!
-//! Invariants: a row is never changed but for the marks of the model that learned from it, and those
-//! are set in the transaction that activates that model.
+//! Invariants: a row is never changed once it is written.
 //!
 //! Must not know: how answers teach.
 
 use crate::db::error::DbError;
-use crate::db::statement::{Batch, Expect, Insert, Statement, Transaction};
-use crate::db::value::{Params, Row, Value};
+use crate::db::statement::{Batch, Insert, Statement};
+use crate::db::value::{Params, Row};
 use crate::sql;
 use crate::time::Timestamp;
 use crate::vocab::FeedbackType;
@@ -18,11 +17,6 @@ use super::{Store, StoreError};
 
 static LIST: Statement = sql!("query/list_feedback");
 static LATEST: Statement = sql!("query/latest_feedback");
-static COUNT_UNPROCESSED: Statement = sql!("query/count_unprocessed");
-static MARK_PROCESSED: Statement = sql!("query/mark_processed");
-
-/// Ids per `IN` list: far below what either server takes.
-const MARK_BATCH: usize = 5_000;
 
 pub(super) static INSERT: Insert = Insert {
     table: "user_classification_feedback",
@@ -149,18 +143,6 @@ fn decode(row: &Row<'_>) -> Result<StoredFeedback, DbError> {
     })
 }
 
-/// Adds the marks of the feedback that `model_id` learned from to a transaction.
-pub(super) fn mark_processed(mut transaction: Transaction, ids: &[i64], model_id: &str, now: Timestamp) -> Transaction {
-    for batch in ids.chunks(MARK_BATCH) {
-        let params = Params::none()
-            .with("model_id", model_id)
-            .with("now", now)
-            .with_list("ids", batch.iter().map(|id| Value::Int(*id)).collect());
-        transaction = transaction.execute(&MARK_PROCESSED, params, Expect::Any);
-    }
-    transaction
-}
-
 impl Store {
     /// What people said, oldest first; with `unprocessed`, only what no model has learned from.
     ///
@@ -191,38 +173,11 @@ impl Store {
         Ok(rows)
     }
 
-    /// How many answers no model has learned from.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`].
-    pub async fn unprocessed_feedback(&self) -> Result<u64, StoreError> {
-        let mut count = 0;
-        self.db
-            .query(&COUNT_UNPROCESSED, &Params::none(), |row| {
-                count = row.int(0)? as u64;
-                Ok(())
-            })
-            .await?;
-        Ok(count)
-    }
-
     /// Keeps an answer that changes no label.
     ///
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn add_feedback(&self, feedback: &NewFeedback) -> Result<(), StoreError> {
         self.insert_all(&INSERT, feedback.batch()).await
-    }
-
-    /// Marks feedback as learned by a model that is active already.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`].
-    pub async fn mark_feedback_processed(&self, ids: &[i64], model_id: &str, now: Timestamp) -> Result<(), StoreError> {
-        let transaction = mark_processed(Transaction::new("mark feedback"), ids, model_id, now);
-        if !transaction.steps.is_empty() {
-            self.transact(transaction).await?;
-        }
-        Ok(())
     }
 }
