@@ -107,7 +107,7 @@ impl Person {
             user: "reviewer".to_owned(),
             submitted_at: Timestamp::from_micros(number as i64),
             feedback_id: number as i64,
-            label: self.truth[workout_id],
+            label: Some(self.truth[workout_id]),
             certainty,
         }
     }

@@ -7,7 +7,9 @@
 //! - one user's latest answer on a workout stands (by `submitted_at`, of equal ones the larger
 //!   `feedback_id`), the earlier ones are history;
 //! - a workout on which the standing answers of several users differ is a [`Disagreement`] and teaches
-//!   nothing: it is never averaged. A workout is a lesson or a disagreement, never both;
+//!   nothing: it is never averaged;
+//! - an answer without a label ("uncertain", or "not that") takes back what the user said before. Where
+//!   no standing answer has a label the workout is undecided: it teaches nothing and was asked about;
 //! - nothing here depends on the order in which the answers were handed in.
 //!
 //! `mixed` and `outlier` are answers like the others: they make lessons, which overrides and reports
@@ -29,7 +31,7 @@ pub const DEFAULT_CERTAINTY: u8 = 3;
 pub const MAX_CERTAINTY: u8 = 5;
 
 /// One answer of one person on one workout: the label that the person says it has, whether that
-/// confirms a model or corrects it. An answer without a label ("uncertain") is none.
+/// confirms a model or corrects it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Answer {
     /// The workout.
@@ -40,8 +42,8 @@ pub struct Answer {
     pub submitted_at: Timestamp,
     /// The row that holds it; of two answers of one instant the larger is the later.
     pub feedback_id: i64,
-    /// What the person says it is.
-    pub label: Label,
+    /// What the person says it is; None from one who does not say.
+    pub label: Option<Label>,
     /// How sure the person is, from 1 to [`MAX_CERTAINTY`].
     pub certainty: u8,
 }
@@ -89,7 +91,7 @@ impl Lesson {
 pub struct Disagreement {
     /// The workout.
     pub workout_id: String,
-    /// Each user's standing answer, in ascending order of user.
+    /// The standing labels, in ascending order of user.
     pub words: Vec<(String, Label)>,
 }
 
@@ -102,6 +104,8 @@ pub struct Feedback {
     lessons: Vec<Lesson>,
     /// Ascending by workout.
     disagreements: Vec<Disagreement>,
+    /// Ascending.
+    undecided: Vec<String>,
 }
 
 /// As how many rows an answer of this certainty counts: `certainty / 3`, so that an answer of the usual
@@ -134,22 +138,38 @@ impl Feedback {
 
     /// `answers` in order, certainties in range.
     fn resolved(answers: Vec<Answer>) -> Self {
-        let (mut lessons, mut disagreements) = (Vec::new(), Vec::new());
+        let mut found = Self::none();
         for said in answers.chunk_by(|a, b| a.workout_id == b.workout_id) {
             let standing: BTreeMap<&str, &Answer> = said.iter().map(|a| (a.user.as_str(), a)).collect();
-            match agreed(&standing) {
-                Some(label) => lessons.push(lesson(label, &standing, said)),
-                None => disagreements.push(Disagreement {
-                    workout_id: said[0].workout_id.clone(),
-                    words: standing.iter().map(|(user, a)| ((*user).to_owned(), a.label)).collect(),
-                }),
-            }
+            found.settle(&standing.into_values().collect::<Vec<_>>(), said);
         }
-        Self {
-            answers,
-            lessons,
-            disagreements,
+        found.answers = answers;
+        found
+    }
+
+    /// Files one workout: the `standing` answers, one a user, of all that was `said`.
+    fn settle(&mut self, standing: &[&Answer], said: &[Answer]) {
+        let workout_id = said[0].workout_id.clone();
+        let labelled = || standing.iter().filter_map(|a| Some((a.label?, *a)));
+        let Some((label, _)) = labelled().next() else {
+            self.undecided.push(workout_id);
+            return;
+        };
+        if labelled().any(|(other, _)| other != label) {
+            let words = labelled().map(|(label, a)| (a.user.clone(), label)).collect();
+            self.disagreements.push(Disagreement { workout_id, words });
+            return;
         }
+        // One workout is one row of evidence however many people saw it, so the surest of them sets its
+        // weight; they do not add up.
+        let surest = labelled().map(|(_, a)| a.certainty).max().unwrap_or(DEFAULT_CERTAINTY);
+        let times = said.iter().filter(|a| a.label == Some(label)).count();
+        self.lessons.push(Lesson {
+            workout_id,
+            label,
+            weight: weight(surest),
+            times: u32::try_from(times).unwrap_or(u32::MAX),
+        });
     }
 
     /// Every answer, ascending by workout, user, instant and id.
@@ -167,6 +187,11 @@ impl Feedback {
         &self.disagreements
     }
 
+    /// The workouts on which somebody answered and nobody says a label, ascending.
+    pub fn undecided(&self) -> &[String] {
+        &self.undecided
+    }
+
     /// True where nobody said anything.
     pub fn is_empty(&self) -> bool {
         self.answers.is_empty()
@@ -175,30 +200,6 @@ impl Feedback {
     /// The feedback there would be if only the answers that `keep` admits had been given.
     pub fn retain(&self, keep: impl Fn(&Answer) -> bool) -> Self {
         Self::resolved(self.answers.iter().filter(|a| keep(a)).cloned().collect())
-    }
-}
-
-/// The one label of all standing answers.
-fn agreed(standing: &BTreeMap<&str, &Answer>) -> Option<Label> {
-    let mut labels = standing.values().map(|a| a.label);
-    let first = labels.next()?;
-    labels.all(|label| label == first).then_some(first)
-}
-
-/// One workout is one row of evidence however many people saw it, so the surest of them sets its
-/// weight; they do not add up.
-fn lesson(label: Label, standing: &BTreeMap<&str, &Answer>, said: &[Answer]) -> Lesson {
-    let surest = standing
-        .values()
-        .map(|a| a.certainty)
-        .max()
-        .unwrap_or(DEFAULT_CERTAINTY);
-    let times = said.iter().filter(|a| a.label == label).count();
-    Lesson {
-        workout_id: said[0].workout_id.clone(),
-        label,
-        weight: weight(surest),
-        times: u32::try_from(times).unwrap_or(u32::MAX),
     }
 }
 
@@ -213,7 +214,7 @@ mod tests {
             user: user.to_owned(),
             submitted_at: Timestamp::from_micros(at),
             feedback_id: id,
-            label,
+            label: Some(label),
             certainty,
         }
     }
@@ -255,6 +256,27 @@ mod tests {
         assert_eq!(settled.disagreements(), []);
         assert_eq!(settled.lessons()[0].label, RealRun);
         assert_eq!(settled.retain(|a| a.feedback_id != 5), found);
+    }
+
+    #[test]
+    fn an_answer_without_a_label_takes_the_earlier_one_back() {
+        let unsure = |user, at, id| Answer {
+            label: None,
+            ..answer("w", user, at, id, RealRun, 5)
+        };
+        let mut said = vec![answer("w", "ann", 1, 1, RealRun, 5), unsure("ann", 2, 2)];
+        let found = of(said.clone());
+        assert_eq!((found.lessons(), found.disagreements()), (&[][..], &[][..]));
+        assert_eq!(found.undecided(), ["w"]);
+        said.push(answer("w", "bob", 3, 3, PupWalk, 2));
+        let found = of(said.clone());
+        assert_eq!(
+            (found.lessons()[0].label, found.lessons()[0].weight),
+            (PupWalk, weight(2))
+        );
+        assert!(found.undecided().is_empty());
+        said.push(answer("w", "ann", 4, 4, RealRun, 1));
+        assert_eq!(of(said).disagreements().len(), 1);
     }
 
     #[test]

@@ -83,7 +83,8 @@ pub struct Active<'a> {
     pub model: &'a Model,
     /// Its parameters; without them it is judged as it is everywhere.
     pub params: Option<&'a Params>,
-    /// The answers it was taught by; none for a model without a head.
+    /// The answers it was taught by; none for a model without a head. Where they are not known any
+    /// more, none: it is then judged as it is, which favours it.
     pub taught: &'a Feedback,
 }
 

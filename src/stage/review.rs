@@ -11,7 +11,7 @@
 //! when few such are left, the farthest outlier. Where a place finds nothing, the least certain takes it.
 //!
 //! Invariants: a pure function, the same in any order of the words; no workout stands twice; one that
-//! a person has judged comes only when disputed or contradicted, and no more once it was said twice;
+//! a person was asked about comes only when disputed or contradicted, and no more once it was said twice;
 //! two that look alike ([`APART`] in standardised ln pace and ln distance) are not both taken for
 //! being unsure while others are left. Era fallbacks are not shown: no model has spoken on them and
 //! no answer on them could teach one.
@@ -80,6 +80,8 @@ pub enum Said {
     },
     /// Their standing answers differ.
     Disputed,
+    /// They were asked and do not say.
+    Undecided,
 }
 
 /// What people say, by workout: the feedback, over which an override wins.
@@ -91,6 +93,9 @@ pub fn words(feedback: &Feedback, overrides: impl IntoIterator<Item = (String, L
     }
     for dispute in feedback.disagreements() {
         said.insert(dispute.workout_id.clone(), Said::Disputed);
+    }
+    for workout_id in feedback.undecided() {
+        said.insert(workout_id.clone(), Said::Undecided);
     }
     for (workout_id, label) in overrides {
         let times = match said.get(&workout_id) {
@@ -250,6 +255,7 @@ impl Row {
     fn in_doubt(&self) -> Option<Reason> {
         match self.said? {
             Said::Disputed => Some(Reason::Disputed),
+            Said::Undecided => None,
             Said::Agreed { label, times } => {
                 // Where the model says mixed or outlier it does not contradict anybody: it abstains.
                 let binary = |label| matches!(label, Label::RealRun | Label::PupWalk);
@@ -329,7 +335,7 @@ impl<'a> Desk<'a> {
             let Row { said, label, .. } = &self.rows[other];
             let person = match said {
                 Some(Said::Agreed { label, .. }) => Some(*label),
-                Some(Said::Disputed) | None => None,
+                Some(Said::Disputed | Said::Undecided) | None => None,
             };
             Neighbour {
                 workout_id: self.id(other),

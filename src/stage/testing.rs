@@ -44,7 +44,7 @@ pub(super) fn answer(workout: &str, user: &str, id: i64, label: Label) -> Answer
         user: user.to_owned(),
         submitted_at: Timestamp::from_micros(id),
         feedback_id: id,
-        label,
+        label: Some(label),
         certainty: 5,
     }
 }

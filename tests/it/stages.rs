@@ -113,7 +113,7 @@ fn trained(case: &Path, rows: &Frame<Features>) -> Result<Trained, TrainError> {
     train(rows, &feedback(case), &params, SEED)
 }
 
-/// What people said in `feedback.csv` (workout_id, user, label, certainty), the later line later; nobody
+/// What people said in `feedback.csv` (workout_id, user, label, certainty), the later line later and an empty label none; nobody
 /// said anything without it.
 fn feedback(case: &Path) -> Feedback {
     let path = case.join("feedback.csv");
@@ -123,7 +123,7 @@ fn feedback(case: &Path) -> Feedback {
         user: line["user"].clone(),
         submitted_at: Timestamp::from_micros(place as i64),
         feedback_id: place as i64,
-        label: line["label"].parse().expect("a label"),
+        label: cell(line, "label").map(|label| label.parse().expect("a label")),
         certainty: number(line, "certainty").expect("a certainty") as u8,
     };
     Feedback::of(lines.iter().enumerate().map(answer).collect()).expect("certainties in range")

@@ -78,6 +78,14 @@ fn what_people_said_is_asked_again_only_where_it_is_in_doubt() {
     assert!(!ids(&once).contains(&"w002"), "an answered row that nobody doubts");
     let twice = [against, vec![answer("w000", "ann", 3, Label::PupWalk)]].concat();
     assert!(!ids(&queue(&rows, &said(twice.clone()), 1_000)).contains(&"w000"));
+    let unknown = vec![Answer {
+        label: None,
+        ..answer("w000", "ann", 3, Label::PupWalk)
+    }];
+    assert!(
+        !ids(&queue(&rows, &said(unknown), 1_000)).contains(&"w000"),
+        "nobody is nagged"
+    );
     // A dispute goes before a contradiction.
     let disputed = [
         twice,

@@ -31,6 +31,7 @@ pub struct Learning {
     pub neither: usize,
     /// Workouts on which people disagree.
     pub disagreements: usize,
+    #[serde(skip)]
     algorithm: Algorithm,
 }
 
