@@ -6,13 +6,13 @@
 //!
 //! The queue is dealt in rounds of five. The first place of a round goes to a workout on which the
 //! people disagree or on which the model contradicts a person, while there are any. The others
-//! follow [`ROUND`]: `Unsure` is the workout whose winner has the smallest posterior; `Typical` the one
+//! follow `ROUND`: `Unsure` is the workout whose winner has the smallest posterior; `Typical` the one
 //! that stands for the most workouts of which none alike has been judged or stands in the queue, then,
 //! when few such are left, the farthest outlier. Where a place finds nothing, the least certain takes it.
 //!
 //! Invariants: a pure function, the same in any order of the words; no workout stands twice; one that
 //! a person was asked about comes only when disputed or contradicted, and no more once it was said twice;
-//! two that look alike ([`APART`] in standardised ln pace and ln distance) are not both taken for
+//! two that look alike (`APART` in standardised ln pace and ln distance) are not both taken for
 //! being unsure while others are left. Era fallbacks are not shown: no model has spoken on them and
 //! no answer on them could teach one.
 //!
