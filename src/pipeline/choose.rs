@@ -138,13 +138,7 @@ impl<'a> Chooser<'a> {
 
     async fn reuse(&self, decision: String) -> Result<Choice, RunError> {
         let Some(row) = self.active() else {
-            let hint = "this is a bug in Paceline; please report it with this message";
-            return Err(RunError::new(
-                "decide",
-                Kind::Bug,
-                "a model is reused and none is active",
-                hint,
-            ));
+            return Err(RunError::bug("decide", "a model is reused and none is active"));
         };
         let model = load_model(self.store, &row.model_id).await?;
         Ok(Choice {

@@ -16,7 +16,7 @@ use crate::store::Store;
 use super::choose::Chosen;
 use super::prepare::{Options, Prepared, prepare};
 use super::report::{RunReport, decision_summary, label_counts, matrix_cells, model_summary, outcome_counts};
-use super::run::{chunks_of, rows_of};
+use super::write::{chunks_of, rows_of};
 use super::{Ambient, RunError};
 
 /// One row that a run would write.

@@ -25,7 +25,7 @@ use crate::store::workouts::Window;
 use crate::vocab::Algorithm;
 
 use super::choose::{Choice, Chooser, Chosen};
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, RunError};
 
 /// What the caller may say beside the pipeline file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -86,14 +86,7 @@ impl Prepared {
 }
 
 fn frame_error(stage: &'static str) -> impl Fn(FrameError) -> RunError {
-    move |error| {
-        RunError::new(
-            stage,
-            Kind::Bug,
-            error,
-            "this is a bug in Paceline; please report it with this message",
-        )
-    }
+    move |error| RunError::bug(stage, error)
 }
 
 /// Runs every stage up to the diff and writes nothing.

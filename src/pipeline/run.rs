@@ -16,37 +16,25 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::config::Pipeline;
 use crate::id::RunId;
-use crate::stage::diff::{Change, ChangeSet, Outcome};
 use crate::store::Store;
 use crate::store::lifecycle::Registration;
 use crate::store::models::NewModel;
 use crate::store::privileges;
 use crate::store::quarantine::Stamp;
-use crate::store::runs::{OutcomeCounts, RunFailure, RunOutcome};
+use crate::store::runs::RunOutcome;
 use crate::store::workouts::Window;
-use crate::store::write::{Verdict, VerdictChunk};
-use crate::vocab::{RunStatus, Source, Trigger};
+use crate::vocab::{RunStatus, Trigger};
 
 use super::choose::Chosen;
 use super::lease::{self, Lease, Refused};
 use super::plan::report_of;
-use super::prepare::{Options, Prepared, prepare};
-use super::report::{DecisionSummary, MatrixCell, RunReport, model_summary};
+use super::prepare::{Options, prepare};
+use super::report::RunReport;
+use super::write::{Committed, merge, write};
 use super::{Ambient, Kind, RunError};
 
 /// How often a run begins again after a passing fault.
 pub const MAX_RETRIES: u32 = 4;
-
-/// What earlier attempts of this run have committed: a retry must neither lose nor recount it.
-#[derive(Debug, Default)]
-struct Committed {
-    outcomes: OutcomeCounts,
-    matrix: Vec<MatrixCell>,
-    rows: u64,
-    chunks: u32,
-    /// The first attempt's report of its decision: the retry finds the model active already.
-    trained: Option<(String, DecisionSummary)>,
-}
 
 /// Runs a pipeline.
 ///
@@ -228,7 +216,6 @@ async fn attempt(
         if options.no_activate {
             register(store, fresh, &Registration::Archive, None).await?;
             report.status = "candidate";
-            report.model = model_summary(&prepared, false);
             report.chunks = 0;
             return Ok(report);
         }
@@ -286,158 +273,6 @@ fn stopped_by_churn(report: &RunReport, pipeline: &Pipeline) -> RunError {
     )
 }
 
-/// The chunks of a change set: consecutive changes, at most `chunk_rows` each.
-pub(super) fn chunks_of(changes: &ChangeSet, chunk_rows: usize) -> std::slice::Chunks<'_, Change> {
-    changes.changes.chunks(chunk_rows.max(1))
-}
-
-/// How many history rows and current rows writing `changes` touches.
-pub(super) fn rows_of(changes: &ChangeSet, log_refreshed: bool) -> u64 {
-    let rows = |change: &Change| match change.outcome {
-        Outcome::New | Outcome::Changed => 2,
-        Outcome::Refreshed => 1 + u64::from(log_refreshed),
-        Outcome::Protected => 1,
-        Outcome::Unchanged => 0,
-    };
-    changes.changes.iter().map(rows).sum()
-}
-
-async fn write(
-    store: &Store,
-    pipeline: &Pipeline,
-    run_id: &RunId,
-    prepared: &Prepared,
-    committed: &mut Committed,
-    ambient: &Ambient,
-) -> Result<(), RunError> {
-    let total = prepared.changes.changes.len() as u64;
-    ambient.progress.begin("writing", Some(total));
-    let mut head = prepared.head;
-    let mut done = 0;
-    let reason = reason(prepared);
-    for changes in chunks_of(&prepared.changes, pipeline.chunk_rows) {
-        let chunk = VerdictChunk {
-            run: Some((run_id, committed.chunks)),
-            model: prepared.model_ref(),
-            changed_by: "system",
-            reason: &reason,
-            now: ambient.now(),
-            log_refreshed: pipeline.log_refreshed,
-            verdicts: changes.iter().map(|change| verdict(prepared, change)).collect(),
-        };
-        ambient.reached("before_chunk");
-        let written = store
-            .write_verdicts(&chunk, &head)
-            .await
-            .map_err(|e| RunError::store("write", e))?;
-        ambient.reached("after_chunk");
-        head = written.head;
-        committed.add(changes, &chunk.verdicts, written.rows);
-        done += changes.len() as u64;
-        ambient.progress.at(done);
-    }
-    ambient.progress.end();
-    Ok(())
-}
-
-/// Why the history rows of this run were written.
-fn reason(prepared: &Prepared) -> String {
-    match (&prepared.chosen, prepared.model_ref()) {
-        (Chosen::Fresh(_), Some((_, version))) => format!("model {version}, trained because {}", prepared.decision),
-        (_, Some((_, version))) => format!("model {version}"),
-        (_, None) => "era rule: no model".to_owned(),
-    }
-}
-
-fn verdict<'p>(prepared: &'p Prepared, change: &Change) -> Verdict<'p> {
-    let row = change.prediction;
-    let text = |name: &str| prepared.predictions.text(name).get(row);
-    let method = text("method");
-    let source = match (method, change.outcome) {
-        (Some("era_fallback"), _) => Source::EraFallback,
-        (_, Outcome::New) => Source::MlPrediction,
-        _ => Source::MlBatchUpdate,
-    };
-    let stored = prepared.current.text("current_classification");
-    Verdict {
-        outcome: change.outcome,
-        workout_id: text("workout_id").unwrap_or_default(),
-        previous: change.current.and_then(|row| stored.get(row)),
-        label: text("label").unwrap_or_default(),
-        confidence: prepared.predictions.real("confidence").get(row),
-        method,
-        source,
-        features: features_json(prepared, row),
-    }
-}
-
-/// `{"avg_pace":..,"distance_mi":..,"duration_min":..}` with shortest round-trip numbers.
-fn features_json(prepared: &Prepared, row: usize) -> String {
-    let value = |name: &str| prepared.features.real(name).get(row).filter(|x| x.is_finite());
-    let number = |name: &str| value(name).map_or(serde_json::Value::Null, serde_json::Value::from);
-    format!(
-        r#"{{"avg_pace":{},"distance_mi":{},"duration_min":{}}}"#,
-        number("avg_pace"),
-        number("distance_mi"),
-        number("duration_min")
-    )
-}
-
-impl Committed {
-    fn add(&mut self, changes: &[Change], verdicts: &[Verdict<'_>], rows: u64) {
-        self.rows += rows;
-        self.chunks += 1;
-        for (change, verdict) in changes.iter().zip(verdicts) {
-            match change.outcome {
-                Outcome::New => self.outcomes.new += 1,
-                Outcome::Changed => self.outcomes.changed += 1,
-                Outcome::Refreshed => self.outcomes.refreshed += 1,
-                Outcome::Protected | Outcome::Unchanged => {}
-            }
-            if matches!(change.outcome, Outcome::New | Outcome::Changed) {
-                self.count_transition(verdict);
-            }
-        }
-    }
-
-    fn count_transition(&mut self, verdict: &Verdict<'_>) {
-        let same = |cell: &MatrixCell| cell.from.as_deref() == verdict.previous && cell.to == verdict.label;
-        if let Some(cell) = self.matrix.iter_mut().find(|cell| same(cell)) {
-            cell.count += 1;
-            return;
-        }
-        let from = verdict.previous.map(str::to_owned);
-        self.matrix.push(MatrixCell {
-            from,
-            to: verdict.label.to_owned(),
-            count: 1,
-        });
-    }
-}
-
-/// The last attempt's report, with what earlier attempts had committed already counted as done by
-/// this run and not as unchanged.
-fn merge(mut report: RunReport, committed: &mut Committed) -> RunReport {
-    let done = committed.outcomes;
-    let protected = report.changes.protected;
-    report.changes = OutcomeCounts {
-        protected,
-        unchanged: report.rows.classified - protected - done.new - done.changed - done.refreshed,
-        ..done
-    };
-    committed.matrix.sort();
-    report.matrix.clone_from(&committed.matrix);
-    report.rows_written = committed.rows;
-    report.chunks = committed.chunks;
-    report.status = "succeeded";
-    if let Some((model_id, decision)) = &committed.trained
-        && report.model.model_id.as_ref() == Some(model_id)
-    {
-        report.decision.clone_from(decision);
-    }
-    report
-}
-
 fn outcome_of(result: &Result<RunReport, RunError>, committed: &Committed, ambient: &Ambient) -> RunOutcome {
     let finished_at = ambient.now();
     match result {
@@ -468,11 +303,7 @@ fn outcome_of(result: &Result<RunReport, RunError>, committed: &Committed, ambie
             rows_written: committed.rows,
             matrix: serde_json::to_string(&committed.matrix).ok(),
             detail: None,
-            failure: Some(RunFailure {
-                stage: error.stage.to_owned(),
-                kind: error.kind.as_str().to_owned(),
-                message: error.source.to_string(),
-            }),
+            failure: Some(error.into()),
         },
     }
 }
