@@ -28,7 +28,7 @@ static BY_ID: Statement = sql!("query/classification_by_id");
 static LABEL_COUNTS: Statement = sql!("query/label_counts");
 
 #[derive(Default)]
-struct Builders {
+pub(super) struct Builders {
     ids: Vec<String>,
     labels: Vec<String>,
     confidences: Vec<Option<f64>>,
@@ -39,7 +39,7 @@ struct Builders {
 }
 
 impl Builders {
-    fn push(&mut self, row: &Row<'_>) -> Result<(), DbError> {
+    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), DbError> {
         self.ids.push(row.text(0)?.to_owned());
         self.labels.push(row.text(1)?.to_owned());
         self.confidences.push(row.opt_real(2)?);
@@ -50,7 +50,7 @@ impl Builders {
         Ok(())
     }
 
-    fn finish(self) -> Result<Frame<Classifications>, StoreError> {
+    pub(super) fn finish(self) -> Result<Frame<Classifications>, StoreError> {
         let height = self.ids.len();
         let columns = vec![
             Column::new("workout_id".into(), self.ids),

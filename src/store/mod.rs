@@ -8,6 +8,7 @@
 //!
 //! Must not know: how verdicts are made, or who asks.
 
+pub mod backfill;
 pub mod chain;
 pub mod classifications;
 pub mod feedback;
@@ -20,6 +21,8 @@ pub mod privileges;
 pub mod probe;
 pub mod quarantine;
 pub mod runs;
+pub mod slices;
+pub mod undo;
 pub mod verify;
 pub mod workouts;
 pub mod write;

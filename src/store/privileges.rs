@@ -85,6 +85,12 @@ pub static RUN: [Need; 9] = [
     need!(UPDATE "quarantined_rows" "fingerprint"),
 ];
 
+/// What a backfill writes beside what a run does.
+pub static BACKFILL: [Need; 2] = [
+    need!(INSERT "backfill_windows" "backfill_id"),
+    need!(UPDATE "backfill_windows" "status"),
+];
+
 impl Store {
     /// Those of `needs` that this login lacks, as `UPDATE on pipeline_runs`; always none on SQLite.
     ///

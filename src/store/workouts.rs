@@ -24,8 +24,8 @@ use crate::time::WorkoutDate;
 use super::quarantine::{self, Quarantined};
 use super::{Store, StoreError};
 
-static LOAD_ALL: Statement = sql!("query/load_all_workouts");
-static LOAD_WINDOW: Statement = sql!("query/load_workouts");
+pub(super) static LOAD_ALL: Statement = sql!("query/load_all_workouts");
+pub(super) static LOAD_WINDOW: Statement = sql!("query/load_workouts");
 static BY_ID: Statement = sql!("query/workout_by_id");
 static BY_IDS: Statement = sql!("query/workouts_by_ids");
 
@@ -117,7 +117,7 @@ impl StoredWorkout {
 
 /// Column builders that a row is appended to straight from the wire.
 #[derive(Default)]
-struct Builders {
+pub(super) struct Builders {
     ids: Vec<String>,
     dates: Vec<i64>,
     activities: Vec<Option<String>>,
@@ -128,7 +128,7 @@ struct Builders {
 }
 
 impl Builders {
-    fn push(&mut self, row: &Row<'_>) {
+    pub(super) fn push(&mut self, row: &Row<'_>) {
         if let Err(reason) = self.take(row) {
             self.refused.push(refused_row(row, reason));
         }
@@ -160,7 +160,7 @@ impl Builders {
         Ok(())
     }
 
-    fn finish(self) -> Result<LoadedWorkouts, StoreError> {
+    pub(super) fn finish(self) -> Result<LoadedWorkouts, StoreError> {
         let height = self.ids.len();
         let date_type = DataType::Datetime(TimeUnit::Microseconds, None);
         let dates =

@@ -249,6 +249,26 @@ impl VerdictChunk<'_> {
             .insert_many(&INSERT_HISTORY, self.history_batch(segment.segment_id))
     }
 
+    /// The whole transaction that extends the chain from `head`, and what it will have done.
+    pub(super) fn transaction(&self, head: &Link) -> (Transaction, Written) {
+        let segment_id = head.next_segment_id();
+        let segment = chain::seal(head, self.sealed_rows(segment_id));
+        let mut transaction = self
+            .begin(&segment)
+            .insert_many(&INSERT_CURRENT, self.current_batch(Outcome::New))
+            .insert_many(&UPSERT_CHANGED, self.current_batch(Outcome::Changed))
+            .insert_many(&UPSERT_REFRESHED, self.current_batch(Outcome::Refreshed))
+            .insert_many(&UPSERT_PROTECTED, self.current_batch(Outcome::Protected));
+        if let Some((run_id, chunk_no)) = self.run {
+            transaction = transaction.insert_many(&INSERT_CHUNK, self.marker(run_id, chunk_no, segment_id));
+        }
+        let written = Written {
+            head: segment.link(),
+            rows: self.rows(),
+        };
+        (transaction, written)
+    }
+
     fn marker(&self, run_id: &RunId, chunk_no: u32, segment_id: i64) -> Batch {
         Batch::new(1)
             .same(run_id.as_str())
@@ -268,22 +288,9 @@ impl Store {
     /// [`StoreError::Db`]; a [`DbError::Conflict`] where another writer has extended the chain since
     /// `head` was read. Nothing is written then.
     pub async fn write_verdicts(&self, chunk: &VerdictChunk<'_>, head: &Link) -> Result<Written, StoreError> {
-        let segment_id = head.next_segment_id();
-        let segment = chain::seal(head, chunk.sealed_rows(segment_id));
-        let mut transaction = chunk
-            .begin(&segment)
-            .insert_many(&INSERT_CURRENT, chunk.current_batch(Outcome::New))
-            .insert_many(&UPSERT_CHANGED, chunk.current_batch(Outcome::Changed))
-            .insert_many(&UPSERT_REFRESHED, chunk.current_batch(Outcome::Refreshed))
-            .insert_many(&UPSERT_PROTECTED, chunk.current_batch(Outcome::Protected));
-        if let Some((run_id, chunk_no)) = chunk.run {
-            transaction = transaction.insert_many(&INSERT_CHUNK, chunk.marker(run_id, chunk_no, segment_id));
-        }
+        let (transaction, written) = chunk.transaction(head);
         self.transact(transaction).await.map_err(as_conflict)?;
-        Ok(Written {
-            head: segment.link(),
-            rows: chunk.rows(),
-        })
+        Ok(written)
     }
 }
 

@@ -60,7 +60,7 @@ macro_rules! migration {
 }
 
 /// All of them.
-pub(super) static MIGRATIONS: [Migration; 14] = [
+pub(super) static MIGRATIONS: [Migration; 15] = [
     migration!(1, "001", Table "workout_summary"),
     migration!(2, "002", Table "pipeline_runs"),
     migration!(3, "003", Table "audit_segments"),
@@ -75,6 +75,7 @@ pub(super) static MIGRATIONS: [Migration; 14] = [
     migration!(12, "012", Table "pipeline_chunks"),
     migration!(13, "013", Table "quarantined_rows"),
     migration!(14, "014", Table "pipeline_lease"),
+    migration!(16, "016", Table "backfill_windows"),
 ];
 
 #[cfg(test)]
