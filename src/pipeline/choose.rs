@@ -9,7 +9,8 @@
 
 use crate::config::Pipeline;
 use crate::id::ModelId;
-use crate::stage::decide::{ActiveModel, Decision, Fingerprint, ReusePolicy, decide};
+use crate::stage::decide::{ActiveModel, Decision, Fingerprint, Retrain, ReusePolicy, decide};
+use crate::stage::features::Bounds;
 use crate::stage::feedback::Feedback;
 use crate::stage::frame::{Features, Frame};
 use crate::stage::model::{ArtifactError, Model};
@@ -100,18 +101,32 @@ impl<'a> Chooser<'a> {
         self.active().map(|row| row.model_id.clone())
     }
 
+    /// What training may use.
+    pub fn bounds(&self) -> &Bounds {
+        &self.params.bounds
+    }
+
+    /// True where the rows do not matter, because nothing is trained.
+    pub fn never_trains(&self) -> bool {
+        self.policy.retrain == Retrain::Never
+    }
+
     /// Decides, and trains on `features` or loads the active model.
     pub async fn choose(&self, features: &Frame<Features>) -> Result<Choice, RunError> {
+        let decision = self.decision(&Fingerprint::of(features, &self.params.bounds));
+        self.follow(decision, Some(features)).await
+    }
+
+    /// Decides by what there is to learn from.
+    pub fn decision(&self, fingerprint: &Fingerprint) -> Decision {
         let facts = self.active().map(active_facts);
-        let fingerprint = Fingerprint::of(features, &self.params.bounds);
-        match decide(
-            facts.as_ref(),
-            &fingerprint,
-            0,
-            &self.params,
-            &self.policy,
-            self.ambient.now(),
-        ) {
+        let now = self.ambient.now();
+        decide(facts.as_ref(), fingerprint, 0, &self.params, &self.policy, now)
+    }
+
+    /// Does what was decided. `features` are what a model is trained on; they may be missing where none is.
+    pub async fn follow(&self, decision: Decision, features: Option<&Frame<Features>>) -> Result<Choice, RunError> {
+        match decision {
             Decision::Reuse { reason, .. } => self.reuse(reason.to_string()).await,
             Decision::NoModel => Err(RunError::new(
                 "decide",
@@ -120,6 +135,10 @@ impl<'a> Chooser<'a> {
                 "run with --retrain auto, or activate a model: `paceline model list`, `paceline model activate ID`",
             )),
             Decision::Train { reason } => {
+                let Some(features) = features else {
+                    return Err(RunError::bug("train", "a model is to be trained on nothing"));
+                };
+                let facts = self.active().map(active_facts);
                 let started = self.ambient.now();
                 self.ambient.progress.begin("training", None);
                 let trained = train(features, &Feedback::none(), &self.params, self.seed);

@@ -147,20 +147,30 @@ pub fn label_counts(prepared: &Prepared) -> BTreeMap<String, u64> {
 
 /// What was decided, and why.
 pub fn decision_summary(prepared: &Prepared) -> DecisionSummary {
-    let action = match &prepared.chosen {
+    decision_of(&prepared.chosen, &prepared.decision)
+}
+
+/// What was decided, and why.
+pub(super) fn decision_of(chosen: &Chosen, reason: &str) -> DecisionSummary {
+    let action = match chosen {
         Chosen::Active(_) => "reused",
         Chosen::Fresh(_) => "trained",
         Chosen::EraOnly => "none",
     };
     DecisionSummary {
         action,
-        reason: prepared.decision.clone(),
+        reason: reason.to_owned(),
     }
 }
 
 /// The model of a prepared run; `active` says whether it is in production when the run is over.
 pub fn model_summary(prepared: &Prepared, active: bool) -> ModelSummary {
-    let (training_rows, parent) = match &prepared.chosen {
+    model_of(&prepared.chosen, &prepared.model, active)
+}
+
+/// A chosen model and its artifact; `active` as in [`model_summary`].
+pub(super) fn model_of(chosen: &Chosen, artifact: &Model, active: bool) -> ModelSummary {
+    let (training_rows, parent) = match chosen {
         Chosen::Active(row) => (
             row.training_workouts_count.map(|n| n.max(0) as u64),
             row.parent_model_id.clone(),
@@ -171,15 +181,15 @@ pub fn model_summary(prepared: &Prepared, active: bool) -> ModelSummary {
         ),
         Chosen::EraOnly => (None, None),
     };
-    let model = prepared.model_ref();
+    let model = chosen.model_ref();
     ModelSummary {
         model_id: model.map(|(id, _)| id.to_owned()),
         model_version: model.map(|(_, version)| version.to_owned()),
-        algorithm: prepared.model.algorithm().to_string(),
+        algorithm: artifact.algorithm().to_string(),
         active,
-        clusters: cluster_summaries(&prepared.model),
+        clusters: cluster_summaries(artifact),
         training_rows,
-        artifact_sha256: model.map(|_| prepared.model.sha256()),
+        artifact_sha256: model.map(|_| artifact.sha256()),
         parent_model_id: parent,
     }
 }

@@ -239,7 +239,7 @@ async fn attempt(
     Ok(merge(report, committed))
 }
 
-async fn register(
+pub(super) async fn register(
     store: &Store,
     fresh: &NewModel,
     registration: &Registration,

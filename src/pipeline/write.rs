@@ -14,6 +14,7 @@ use crate::config::Pipeline;
 use crate::id::RunId;
 use crate::stage::diff::{Change, ChangeSet, Outcome};
 use crate::stage::features::features_json;
+use crate::stage::frame::{Classifications, Features, Frame, Predictions};
 use crate::store::Store;
 use crate::store::runs::OutcomeCounts;
 use crate::store::write::{Verdict, VerdictChunk};
@@ -25,7 +26,7 @@ use super::report::{DecisionSummary, MatrixCell, RunReport};
 use super::{Ambient, RunError};
 
 /// What earlier attempts of this run have committed: a retry must neither lose nor recount it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Committed {
     /// By outcome.
     pub outcomes: OutcomeCounts,
@@ -72,7 +73,7 @@ pub(super) async fn write(
     let mut head = prepared.head;
     let mut done = 0;
     let reason = reason(prepared);
-    let rows = Rows::of(prepared);
+    let rows = Rows::of(&prepared.predictions, &prepared.features, &prepared.current);
     for changes in chunks_of(&prepared.changes, pipeline.chunk_rows) {
         let chunk = VerdictChunk {
             run: Some((run_id, committed.chunks)),
@@ -108,7 +109,7 @@ fn reason(prepared: &Prepared) -> String {
 }
 
 /// The columns that a verdict is read from, looked up by name once and not once per row.
-struct Rows<'p> {
+pub(super) struct Rows<'p> {
     workout_id: &'p StringChunked,
     label: &'p StringChunked,
     method: &'p StringChunked,
@@ -120,13 +121,11 @@ struct Rows<'p> {
 }
 
 impl<'p> Rows<'p> {
-    fn of(prepared: &'p Prepared) -> Self {
-        let Prepared {
-            predictions,
-            features,
-            current,
-            ..
-        } = prepared;
+    pub(super) fn of(
+        predictions: &'p Frame<Predictions>,
+        features: &'p Frame<Features>,
+        current: &'p Frame<Classifications>,
+    ) -> Self {
         Self {
             workout_id: predictions.ids(),
             label: predictions.text("label"),
@@ -139,7 +138,7 @@ impl<'p> Rows<'p> {
         }
     }
 
-    fn verdict(&self, change: &Change) -> Verdict<'p> {
+    pub(super) fn verdict(&self, change: &Change) -> Verdict<'p> {
         let row = change.prediction;
         let method = self.method.get(row);
         let source = match (method, change.outcome) {
@@ -165,7 +164,7 @@ impl<'p> Rows<'p> {
 }
 
 impl Committed {
-    fn add(&mut self, changes: &[Change], verdicts: &[Verdict<'_>], rows: u64) {
+    pub(super) fn add(&mut self, changes: &[Change], verdicts: &[Verdict<'_>], rows: u64) {
         self.rows += rows;
         self.chunks += 1;
         for (change, verdict) in changes.iter().zip(verdicts) {

@@ -27,26 +27,45 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// The fingerprint of the rows of `features` within `bounds`.
     pub fn of(features: &Frame<Features>, bounds: &Bounds) -> Self {
+        let mut digester = Digester::default();
+        digester.add(features, bounds);
+        digester.finish()
+    }
+}
+
+/// A fingerprint in the making, of rows that do not fit into memory together.
+#[derive(Debug, Clone, Default)]
+pub struct Digester {
+    digest: Sha256,
+    rows: u64,
+}
+
+impl Digester {
+    /// Goes on with the rows of `features` within `bounds`, which follow in key order those that were added
+    /// before.
+    pub fn add(&mut self, features: &Frame<Features>, bounds: &Bounds) {
         let table = Table::of(features);
-        let mut digest = Sha256::new();
-        let mut rows = 0;
         for (i, id) in features.ids().iter().enumerate() {
             let row = table.row(i);
             if !row.admitted(bounds) {
                 continue;
             }
             let id = id.unwrap_or_default();
-            rows += 1;
-            digest.update((id.len() as u64).to_le_bytes());
-            digest.update(id);
+            self.rows += 1;
+            self.digest.update((id.len() as u64).to_le_bytes());
+            self.digest.update(id);
             for number in [row.pace, row.distance, row.duration] {
-                digest.update(number.to_bits().to_le_bytes());
+                self.digest.update(number.to_bits().to_le_bytes());
             }
-            digest.update(row.date.micros().to_le_bytes());
+            self.digest.update(row.date.micros().to_le_bytes());
         }
-        Self {
-            rows,
-            data_sha256: hex(&digest.finalize()),
+    }
+
+    /// The fingerprint of all that was added.
+    pub fn finish(self) -> Fingerprint {
+        Fingerprint {
+            rows: self.rows,
+            data_sha256: hex(&self.digest.finalize()),
         }
     }
 }
