@@ -1,0 +1,333 @@
+//! The windows of a backfill, written one after the other.
+//!
+//! Why: preparing may happen side by side; writing is where the history gets its one order.
+//!
+//! Invariants: one transaction per chunk, never more than `write.chunk_rows` changes; the last one of a
+//! window marks it; a window that fails is recorded and does not stop the others; what would fail every
+//! window stops the backfill.
+//!
+//! Must not know: what was there before, or why a window is done at all.
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use crate::config::Pipeline;
+use crate::id::RunId;
+use crate::stage::diff::Change;
+use crate::store::backfill::{WindowDone, WindowKey};
+use crate::store::quarantine::Stamp;
+use crate::store::runs::{OutcomeCounts, RunFailure};
+use crate::store::write::VerdictChunk;
+use crate::store::{Store, StoreError};
+
+use super::super::run::MAX_RETRIES;
+use super::super::write::{Committed, Rows, chunks_of};
+use super::super::{Ambient, Kind, RunError};
+use super::ahead::Ahead;
+use super::own::OwnStretch;
+use super::report::{FailedWindow, Totals};
+use super::start::{Job, command};
+use super::window::{Preparer, Ready};
+use super::windows::shown;
+
+/// What writing windows needs.
+pub(super) struct Setup<'a> {
+    pub pipeline: &'a Pipeline,
+    pub ambient: &'a Ambient,
+    pub run_id: &'a RunId,
+    pub backfill_id: &'a str,
+    /// Id and version of the model.
+    pub model: Option<(String, String)>,
+    /// Its store is under the run's fence.
+    pub preparer: Preparer,
+    pub concurrency: usize,
+    /// For the commands that try windows again.
+    pub command: &'a str,
+}
+
+/// The setup, and what has been done so far.
+pub(super) struct Engine<'a> {
+    with: Setup<'a>,
+    pub totals: Totals,
+    pub completed: u64,
+    pub failed: Vec<FailedWindow>,
+    own: OwnStretch,
+    next_chunk: u32,
+    recount: bool,
+    rows_seen: u64,
+}
+
+/// How a window ended that is not done.
+enum Ended {
+    /// The others go on.
+    Failed(RunError, u32),
+    /// The others would fail likewise.
+    Stop(RunError),
+}
+
+/// True where the other windows would fail likewise: the store is gone or full, the lease is lost, another
+/// model is in production, the process is to end.
+fn stops(error: &RunError) -> bool {
+    use crate::db::error::DbError;
+    let fatal = matches!(
+        error.source.downcast_ref(),
+        Some(StoreError::LostRace { .. } | StoreError::Db(DbError::Unwritable { .. }))
+    );
+    fatal || !matches!(error.kind, Kind::Transient | Kind::Data | Kind::Gate | Kind::Bug)
+}
+
+impl<'a> Engine<'a> {
+    /// Ready to begin.
+    pub fn new(with: Setup<'a>) -> Self {
+        Self {
+            with,
+            totals: Totals::default(),
+            completed: 0,
+            failed: Vec::new(),
+            own: OwnStretch::default(),
+            next_chunk: 0,
+            recount: false,
+            rows_seen: 0,
+        }
+    }
+
+    fn store(&self) -> &Store {
+        &self.with.preparer.store
+    }
+
+    /// Does the windows of `jobs` in this order; `rows` is how many workouts they hold, where it is known.
+    ///
+    /// # Errors
+    /// What stopped it; what was done before is in the fields.
+    pub async fn work(&mut self, jobs: &[Job], rows: Option<u64>) -> Result<(), RunError> {
+        self.with.ambient.progress.begin("backfilling", rows);
+        let windows = jobs.iter().map(|job| job.window);
+        let mut ahead = Ahead::new(self.with.preparer.clone(), windows, self.with.concurrency);
+        let mut stopped = Ok(());
+        for (position, job) in jobs.iter().enumerate() {
+            self.with.ambient.reached("before_window");
+            let Some(first) = ahead.next().await else { break };
+            self.own.forget_before(position.saturating_sub(self.with.concurrency));
+            match self.window(position, job, first).await {
+                Ok(()) => self.completed += 1,
+                Err(Ended::Failed(error, attempts)) => self.record_failure(job, &error, attempts).await,
+                Err(Ended::Stop(error)) => {
+                    stopped = Err(error);
+                    break;
+                }
+            }
+            self.with.ambient.progress.at(self.rows_seen);
+            self.with.ambient.reached("after_window");
+        }
+        self.with.ambient.progress.end();
+        self.count_again().await;
+        stopped
+    }
+
+    /// Writes a window, and does it again from its loading after a passing fault.
+    async fn window(&mut self, position: usize, job: &Job, first: Result<Ready, RunError>) -> Result<(), Ended> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(std::time::Duration::from_millis(50))
+            .with_max_delay(std::time::Duration::from_secs(5))
+            .with_max_times(MAX_RETRIES as usize)
+            .build();
+        let mut committed = Committed::default();
+        let mut attempts = 0;
+        let mut prepared = first;
+        loop {
+            attempts += 1;
+            let result = match &prepared {
+                Ok(ready) => self.write(position, job, ready, attempts, &mut committed).await,
+                Err(_) => Ok(()),
+            };
+            let error = match (result, prepared) {
+                (Ok(()), Ok(ready)) => {
+                    self.count(&ready, &committed);
+                    return Ok(());
+                }
+                (Err(error), _) | (_, Err(error)) => error,
+            };
+            let wait = (error.kind == Kind::Transient && !stops(&error))
+                .then(|| pauses.next())
+                .flatten();
+            let Some(wait) = wait else {
+                self.totals.add_changes(&committed.outcomes);
+                self.totals.add_matrix(&committed.matrix);
+                self.totals.rows_written += committed.rows;
+                return Err(if stops(&error) {
+                    Ended::Stop(error)
+                } else {
+                    Ended::Failed(error, attempts)
+                });
+            };
+            tracing::warn!(window = %job.window, attempts, %error, "passing fault: the window begins again");
+            tokio::time::sleep(wait).await;
+            prepared = self.again(job).await;
+        }
+    }
+
+    /// Prepares a window once more. After a fault it may be that a transaction was committed all the same.
+    async fn again(&mut self, job: &Job) -> Result<Ready, RunError> {
+        self.own.forget();
+        self.recount = true;
+        let chunks = self.store().chunks(self.with.run_id.as_str()).await;
+        let chunks = chunks.map_err(|error| RunError::store("write", error))?;
+        self.next_chunk = chunks.len() as u32;
+        self.with.preparer.prepare(job.window).await
+    }
+
+    async fn write(
+        &mut self,
+        position: usize,
+        job: &Job,
+        ready: &Ready,
+        attempts: u32,
+        committed: &mut Committed,
+    ) -> Result<(), RunError> {
+        let failed = |error: StoreError| RunError::store("write", error);
+        let stamp = Stamp {
+            run_id: Some(self.with.run_id),
+            now: self.with.ambient.now(),
+        };
+        self.store().quarantine(&ready.refused, stamp).await.map_err(failed)?;
+        let model = self.with.model.clone();
+        let key = self.key(job, model.as_ref().map(|(id, _)| id.as_str()));
+        let chunks: Vec<&[Change]> = chunks_of(&ready.changes, self.with.pipeline.chunk_rows).collect();
+        let Some(last) = chunks.len().checked_sub(1) else {
+            let done = self.done(ready, committed, attempts);
+            return self.store().complete_window(&key, &done).await.map_err(failed);
+        };
+        let rows = Rows::of(&ready.predictions, &ready.features, &ready.current);
+        let ids = ready.predictions.ids();
+        let touched = ready
+            .changes
+            .changes
+            .iter()
+            .filter_map(|change| ids.get(change.prediction));
+        let mut head = self.own.head_for(ready.head, touched).map_err(|_| moved())?;
+        let reason = match &model {
+            Some((_, version)) => format!("model {version}"),
+            None => "era rule: no model".to_owned(),
+        };
+        for (number, changes) in chunks.into_iter().enumerate() {
+            let chunk = VerdictChunk {
+                run: Some((self.with.run_id, self.next_chunk)),
+                model: model.as_ref().map(|(id, version)| (id.as_str(), version.as_str())),
+                changed_by: "system",
+                reason: &reason,
+                now: self.with.ambient.now(),
+                log_refreshed: self.with.pipeline.log_refreshed,
+                verdicts: changes.iter().map(|change| rows.verdict(change)).collect(),
+            };
+            let mut after = committed.clone();
+            after.add(changes, &chunk.verdicts, chunk.rows());
+            let done = (number == last).then(|| self.done(ready, &after, attempts));
+            self.with.ambient.reached("before_chunk");
+            let written = self.store().write_window(&key, &chunk, &head, done.as_ref()).await;
+            let written = written.map_err(failed)?;
+            self.next_chunk += 1;
+            *committed = after;
+            let written_ids = chunk.verdicts.iter().map(|verdict| verdict.workout_id);
+            self.own.wrote(position, head, written.head, written_ids);
+            head = written.head;
+            self.with.ambient.reached("after_chunk");
+        }
+        Ok(())
+    }
+
+    fn key<'k>(&self, job: &Job, model_id: Option<&'k str>) -> WindowKey<'k>
+    where
+        'a: 'k,
+    {
+        WindowKey {
+            backfill_id: self.with.backfill_id,
+            window_no: job.window_no,
+            run_id: self.with.run_id,
+            model_id,
+        }
+    }
+
+    fn done(&self, ready: &Ready, committed: &Committed, attempts: u32) -> WindowDone {
+        WindowDone {
+            attempts,
+            rows: ready.rows,
+            changes: outcomes(ready, committed),
+            rows_written: committed.rows,
+            now: self.with.ambient.now(),
+        }
+    }
+
+    fn count(&mut self, ready: &Ready, committed: &Committed) {
+        self.rows_seen += ready.rows.read;
+        self.totals.add_read(&ready.rows, &ready.skipped);
+        self.totals.add_changes(&outcomes(ready, committed));
+        self.totals.add_matrix(&committed.matrix);
+        self.totals.rows_written += committed.rows;
+    }
+
+    async fn record_failure(&mut self, job: &Job, error: &RunError, attempts: u32) {
+        tracing::warn!(window = %job.window, attempts, %error, "the window failed; the others go on");
+        let failure = RunFailure::from(error);
+        let key = self.key(job, None);
+        let marked = self
+            .store()
+            .fail_window(&key, attempts, &failure, self.with.ambient.now());
+        if let Err(error) = marked.await {
+            // It is pending then, which is as good for whoever goes on.
+            tracing::warn!(window = %job.window, %error, "the window could not be marked as failed");
+        }
+        self.failed.push(FailedWindow {
+            window_no: job.window_no,
+            from: shown(job.window.from),
+            to: shown(job.window.to),
+            attempts: job.attempts + u64::from(attempts),
+            failure,
+            retry: retry_one(self.with.command, job),
+        });
+    }
+
+    /// Transactions and rows as the ledger has them: after a fault a commit may have been counted as none.
+    async fn count_again(&mut self) {
+        self.totals.chunks = self.next_chunk;
+        if !self.recount {
+            return;
+        }
+        match self.store().chunks(self.with.run_id.as_str()).await {
+            Ok(chunks) => {
+                self.totals.chunks = chunks.len() as u32;
+                self.totals.rows_written = chunks.iter().map(|chunk| chunk.rows_written.max(0) as u64).sum();
+            }
+            Err(error) => tracing::warn!(%error, "the transactions could not be counted; the sum may be too low"),
+        }
+    }
+}
+
+/// The command that does one window and nothing else.
+pub(super) fn retry_one(base: &str, job: &Job) -> String {
+    let days = (job.window.to.micros() - job.window.from.micros())
+        .unsigned_abs()
+        .div_ceil(86_400_000_000);
+    command(
+        base,
+        job.window.from,
+        job.window.to,
+        &format!("{}d", days.clamp(1, 65_535)),
+    )
+}
+
+/// The outcomes of a window that is done: what was committed, and the rest of what was read.
+fn outcomes(ready: &Ready, committed: &Committed) -> OutcomeCounts {
+    let protected = ready.changes.counts.protected;
+    let done = committed.outcomes;
+    let accounted = protected + done.new + done.changed + done.refreshed;
+    OutcomeCounts {
+        protected,
+        unchanged: ready.rows.classified.saturating_sub(accounted),
+        ..done
+    }
+}
+
+fn moved() -> RunError {
+    let found = "a workout's date was changed while its windows were being prepared";
+    RunError::new("write", Kind::Transient, found, "run it again")
+}
