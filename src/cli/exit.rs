@@ -18,6 +18,8 @@ use crate::store::StoreError;
 pub const FAILED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
+/// Done in part: windows of a backfill failed or are left.
+pub const PARTIAL: u8 = 3;
 /// Stopped by a gate.
 pub const GATE: u8 = 4;
 /// The store cannot be reached.
@@ -43,6 +45,18 @@ impl fmt::Display for Usage {
 }
 
 impl std::error::Error for Usage {}
+
+/// A command that came to its end and did not do everything.
+#[derive(Debug)]
+struct Partial(String);
+
+impl fmt::Display for Partial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Partial {}
 
 /// The end of a command that was told to end.
 #[derive(Debug)]
@@ -74,6 +88,11 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
+/// An error with exit code [`PARTIAL`].
+pub fn partial(message: impl Into<String>) -> anyhow::Error {
+    Partial(message.into()).into()
+}
+
 /// For commands that need an active model where there is none.
 pub fn no_active_model() -> anyhow::Error {
     let hint = "`paceline run PIPELINE.toml` trains one, `paceline model activate ID` takes one from the registry";
@@ -90,6 +109,9 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 pub fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() {
         return USAGE;
+    }
+    if error.is::<Partial>() {
+        return PARTIAL;
     }
     match error.downcast_ref::<Stopped>() {
         Some(Stopped(Signal::Interrupt)) => return INTERRUPTED,
@@ -124,6 +146,7 @@ mod tests {
         assert_eq!(code(&run(Kind::Config)), 78);
         assert_eq!(code(&run(Kind::Data)), 1);
         assert_eq!(code(&usage("no")), 2);
+        assert_eq!(code(&partial("half")), 3);
         assert_eq!(code(&stopped(Signal::Interrupt)), 130);
         assert_eq!(code(&stopped(Signal::Terminate)), 143);
         assert_eq!(code(&StoreError::NoSuchModel("m".to_owned()).into()), 1);

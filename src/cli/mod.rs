@@ -9,6 +9,7 @@
 //! Must not know: SQL, and how verdicts are made.
 
 mod admin;
+mod backfill;
 mod doctor;
 pub mod exit;
 mod explain;
@@ -26,6 +27,7 @@ mod run_report;
 mod runs;
 mod schedule;
 mod state;
+mod undo;
 mod verify;
 
 use std::io::IsTerminal;
@@ -77,6 +79,8 @@ enum Command {
     Run(run::RunArgs),
     /// Shows what a run would write, and writes nothing.
     Plan(run::PlanArgs),
+    /// Classifies a range of dates a window at a time; goes on where it stopped.
+    Backfill(backfill::BackfillArgs),
     /// Runs pipelines when their [schedule] says so.
     Schedule(schedule::ScheduleArgs),
     /// Lists the current classifications.
@@ -111,9 +115,13 @@ impl Command {
     /// True where the command prints rows under one header, which is all that CSV can hold.
     fn is_list(&self) -> bool {
         match self {
-            Self::Migrate(_) | Self::Import(_) | Self::Run(_) | Self::Explain(_) | Self::Verify | Self::Validate(_) => {
-                false
-            }
+            Self::Migrate(_)
+            | Self::Import(_)
+            | Self::Run(_)
+            | Self::Backfill(_)
+            | Self::Explain(_)
+            | Self::Verify
+            | Self::Validate(_) => false,
             Self::Schedule(args) => args.is_list(),
             Self::Plan(args) => args.is_list(),
             Self::Feedback(args) => args.is_list(),
@@ -189,6 +197,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Import(args) => import::import(&app, &args, output).await,
         Command::Run(args) => run::run(&app, &args, output).await,
         Command::Plan(args) => run::plan(&app, &args, output).await,
+        Command::Backfill(args) => backfill::backfill(&app, &args, output).await,
         Command::Schedule(args) => schedule::schedule(&app, &args, output).await,
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,

@@ -23,7 +23,7 @@ use super::run_report::report_text;
 
 /// When a model is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RetrainArg {
+pub enum RetrainArg {
     /// When there is none, or the active one is too old, of another kind, or has seen too little.
     Auto,
     /// Now.

@@ -9,6 +9,7 @@ use crate::pipeline::{Kind, RunError};
 use crate::store::runs::{LedgerChunk, LedgerRun};
 
 use super::output::{Output, Rows, count, list, one, text};
+use super::undo::{UndoArgs, undo};
 
 /// `paceline runs`.
 #[derive(Debug, Args)]
@@ -30,6 +31,8 @@ enum RunsCommand {
         /// The run.
         run_id: String,
     },
+    /// Returns each workout that a run changed to what it was before.
+    Undo(UndoArgs),
 }
 
 impl RunsArgs {
@@ -48,10 +51,10 @@ struct RunJson {
 
 /// Lists runs, or shows one.
 pub async fn runs(app: &App, args: &RunsArgs, output: Output) -> Result<()> {
-    let store = app.store(Access::Read).await?;
     match &args.command {
+        RunsCommand::Undo(args) => undo(app, args, output).await,
         RunsCommand::List { limit } => {
-            let runs = store.runs(*limit).await?;
+            let runs = app.store(Access::Read).await?.runs(*limit).await?;
             list(
                 &runs,
                 &rows_of(&runs),
@@ -60,6 +63,7 @@ pub async fn runs(app: &App, args: &RunsArgs, output: Output) -> Result<()> {
             )
         }
         RunsCommand::Show { run_id } => {
+            let store = app.store(Access::Read).await?;
             let Some(run) = store.run(run_id).await? else {
                 let found = format!("there is no run '{run_id}'");
                 return Err(RunError::new(

@@ -9,6 +9,7 @@
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
 pub mod answers;
+pub mod backfill;
 pub mod choose;
 pub mod import;
 pub mod labels;
@@ -19,6 +20,7 @@ pub mod prepare;
 pub mod register;
 pub mod report;
 pub mod run;
+pub mod undo;
 mod write;
 
 use std::fmt;

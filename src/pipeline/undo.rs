@@ -1,0 +1,427 @@
+//! Undo: each workout that a run changed returns to what it was before.
+//!
+//! Why: a bad model has relabelled a thousand workouts, and somebody notices in the morning. What it did is
+//! not erased: the way back is one more run, recorded as history like any other, and can itself be undone.
+//!
+//! Invariants: a workout that anything newer has touched, or that a person has set, is left and listed; a
+//! workout that was new in the run keeps its label, because history cannot say that it never had one; what is
+//! written is sealed and replays as any verdict does.
+//!
+//! Not undone: a verdict that was only refreshed (the same label by another model or with another confidence)
+//! is in no history, unless `audit.log = "all"` recorded it.
+//!
+//! Must not know: how a report is printed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::audit::chain::Link;
+use crate::id::RunId;
+use crate::stage::diff::Outcome;
+use crate::store::runs::{LedgerRun, OutcomeCounts, RowCounts, RunOutcome};
+use crate::store::undo::{PastVerdict, Touched};
+use crate::store::workouts::Window;
+use crate::store::write::{Verdict, VerdictChunk};
+use crate::store::{Store, StoreError};
+use crate::vocab::{RunStatus, Source, Trigger};
+
+use super::lease::{self, Lease, Refused};
+use super::report::MatrixCell;
+use super::run::check_privileges;
+use super::{Ambient, Kind, RETRIES, RunError, retrying};
+
+/// Workouts a transaction.
+const CHUNK_ROWS: usize = 5_000;
+
+/// What the caller may say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UndoOptions {
+    /// Who undoes it, for the history.
+    pub user: String,
+    /// Why, for the history.
+    pub reason: Option<String>,
+    /// Takes the pipeline from whoever holds it.
+    pub take_over: bool,
+}
+
+/// What becomes of one workout that the run changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UndoneRow {
+    /// The workout.
+    pub workout_id: String,
+    /// `restored`, or why it is left: `newer` (something has touched it since), `overridden` (a person has
+    /// set it), `no_earlier` (it was new in the run), `already` (an earlier undo has restored it).
+    pub outcome: &'static str,
+    /// The label now.
+    pub from: Option<String>,
+    /// The label that it returns to; None where it is left.
+    pub to: Option<String>,
+    /// The run that has touched it since, where one has.
+    pub newer_run: Option<String>,
+}
+
+/// The workouts of an undo, counted by what becomes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct UndoCounts {
+    /// Returned to what they were.
+    pub restored: u64,
+    /// Left: something newer has touched them.
+    pub newer: u64,
+    /// Left: a person has set them.
+    pub overridden: u64,
+    /// Left: they were new in the run.
+    pub no_earlier: u64,
+    /// Left: an earlier undo has restored them.
+    pub already: u64,
+}
+
+/// What an undo did, or would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UndoReport {
+    /// Its own run; None for a dry run, and where there was nothing to write.
+    pub run_id: Option<String>,
+    /// The run that was undone.
+    pub undo_of: String,
+    /// Its pipeline.
+    pub pipeline: String,
+    /// `succeeded` or `planned`.
+    pub status: &'static str,
+    /// The workouts, counted.
+    pub workouts: UndoCounts,
+    /// From-to matrix of the restored.
+    pub matrix: Vec<MatrixCell>,
+    /// History rows and current rows written; for a dry run, what would be.
+    pub rows_written: u64,
+    /// The model that said what was undone, where it is still active: its next run says it again.
+    pub still_active: Option<String>,
+    /// Every workout that the run changed, by id.
+    pub rows: Vec<UndoneRow>,
+}
+
+fn failed(stage: &'static str) -> impl Fn(StoreError) -> RunError {
+    move |error| RunError::store(stage, error)
+}
+
+/// What an undo of a run would do; writes nothing.
+///
+/// # Errors
+/// [`RunError`] of kind data where there is no such run.
+pub async fn plan_undo(store: &Store, run_id: &str) -> Result<UndoReport, RunError> {
+    let run = known(store, run_id).await?;
+    let touched = store.touched_by(run_id).await.map_err(failed("load"))?;
+    report(store, &run, &touched, None, "planned").await
+}
+
+/// Undoes a run.
+///
+/// # Errors
+/// [`RunError`]: of kind data where there is no such run, of kind lease held while it, or another run of its
+/// pipeline, is still going on.
+pub async fn undo(
+    store: &Store,
+    run_id: &str,
+    options: &UndoOptions,
+    ambient: &Ambient,
+) -> Result<UndoReport, RunError> {
+    let run = known(store, run_id).await?;
+    check_privileges(store).await?;
+    let own = RunId::generate(ambient.now(), (ambient.entropy)());
+    let lease = match Lease::acquire(store, &run.pipeline, &own, options.take_over, ambient).await {
+        Ok(lease) => lease,
+        Err(Refused::Failed(error)) => return Err(error),
+        Err(Refused::Held(row)) if row.run_id.as_deref() == Some(run_id) => {
+            let found = format!(
+                "run {run_id} is still going on: {}",
+                lease::held_sentence(&run.pipeline, &row)
+            );
+            let hint = "wait for its end, then undo it; --take-over ends it first";
+            return Err(RunError::new("lease", Kind::LeaseHeld, found, hint));
+        }
+        Err(Refused::Held(row)) => return Err(lease::held(&run.pipeline, &row)),
+    };
+    let result = under(&lease, &own, &run, options, ambient).await;
+    lease.release(ambient.now()).await;
+    result
+}
+
+async fn known(store: &Store, run_id: &str) -> Result<LedgerRun, RunError> {
+    let found = store.run(run_id).await.map_err(failed("look up"))?;
+    found.ok_or_else(|| {
+        let hint = "`paceline runs list` shows those there are; imports and people's answers are no runs";
+        RunError::new("look up", Kind::Data, format!("there is no run '{run_id}'"), hint)
+    })
+}
+
+async fn under(
+    lease: &Lease,
+    own: &RunId,
+    run: &LedgerRun,
+    options: &UndoOptions,
+    ambient: &Ambient,
+) -> Result<UndoReport, RunError> {
+    let store = lease.store();
+    let touched = store.touched_by(&run.run_id).await.map_err(failed("load"))?;
+    let planned = report(&store, run, &touched, None, "succeeded").await?;
+    if planned.workouts.restored == 0 {
+        return Ok(planned);
+    }
+    let ledger = lease.ledger();
+    let everything = Window::default();
+    let started = ledger.start_run(own, &run.pipeline, Trigger::Manual, everything, ambient.now());
+    started.await.map_err(failed("start"))?;
+    let undoing = Undoing {
+        store: &store,
+        own,
+        run,
+        options,
+        ambient,
+    };
+    let result = retrying(RETRIES, || undoing.attempt()).await;
+    let written = undoing.committed().await;
+    let outcome = outcome_of(&result, run, written, ambient);
+    let closed = ledger.finish_run(own, &outcome).await;
+    if let Err(error) = &closed {
+        tracing::warn!(run_id = own.as_str(), %error, "the ledger could not be told how the undo ended");
+    }
+    let report = result?;
+    closed.map_err(failed("finish"))?;
+    Ok(UndoReport {
+        rows_written: written.1,
+        ..report
+    })
+}
+
+struct Undoing<'a> {
+    store: &'a Store,
+    own: &'a RunId,
+    run: &'a LedgerRun,
+    options: &'a UndoOptions,
+    ambient: &'a Ambient,
+}
+
+impl Undoing<'_> {
+    /// Restores what is not restored yet. The head goes first: whoever writes between makes it collide.
+    async fn attempt(&self) -> Result<UndoReport, RunError> {
+        let mut head = self.store.chain_head().await.map_err(failed("load"))?;
+        let touched = self.store.touched_by(&self.run.run_id).await.map_err(failed("load"))?;
+        let report = report(self.store, self.run, &touched, Some(self.own), "succeeded").await?;
+        let mut chunk_no = self.committed().await.0;
+        for chunk in chunks(&touched) {
+            head = self.write(chunk_no, &chunk, &head).await?;
+            chunk_no += 1;
+        }
+        Ok(report)
+    }
+
+    async fn write(&self, chunk_no: u32, rows: &[(&Touched, &PastVerdict)], head: &Link) -> Result<Link, RunError> {
+        let model = rows.first().and_then(|(_, before)| {
+            let version = before.model_version.as_deref().unwrap_or_default();
+            before.model_id.as_deref().map(|id| (id, version))
+        });
+        let mut reason = format!("undo of {}", self.run.run_id);
+        if let Some(why) = &self.options.reason {
+            reason.push_str(": ");
+            reason.push_str(why);
+        }
+        let chunk = VerdictChunk {
+            run: Some((self.own, chunk_no)),
+            model,
+            changed_by: &self.options.user,
+            reason: &reason,
+            now: self.ambient.now(),
+            log_refreshed: true,
+            verdicts: rows.iter().map(|(row, before)| verdict(row, before)).collect(),
+        };
+        self.ambient.reached("before_chunk");
+        let written = self.store.write_verdicts(&chunk, head).await.map_err(failed("write"))?;
+        self.ambient.reached("after_chunk");
+        Ok(written.head)
+    }
+
+    /// Transactions and rows that this undo has committed, as the ledger has them.
+    async fn committed(&self) -> (u32, u64) {
+        match self.store.chunks(self.own.as_str()).await {
+            Ok(chunks) => {
+                let rows = chunks.iter().map(|chunk| chunk.rows_written.max(0) as u64).sum();
+                (chunks.len() as u32, rows)
+            }
+            Err(error) => {
+                tracing::warn!(run_id = self.own.as_str(), %error, "the transactions could not be counted");
+                (0, 0)
+            }
+        }
+    }
+}
+
+/// The workouts to restore with their earlier verdicts: chunks of one model each, ascending by workout.
+fn chunks(touched: &[Touched]) -> Vec<Vec<(&Touched, &PastVerdict)>> {
+    type Group<'a> = Vec<(&'a Touched, &'a PastVerdict)>;
+    let mut by_model: BTreeMap<(Option<&str>, Option<&str>), Group<'_>> = BTreeMap::new();
+    for row in touched {
+        if let Fate::Restored(before) = fate(row, None) {
+            let model = (before.model_id.as_deref(), before.model_version.as_deref());
+            by_model.entry(model).or_default().push((row, before));
+        }
+    }
+    let groups = by_model.values();
+    groups
+        .flat_map(|group| group.chunks(CHUNK_ROWS).map(<[_]>::to_vec))
+        .collect()
+}
+
+fn verdict<'v>(row: &'v Touched, before: &'v PastVerdict) -> Verdict<'v> {
+    let current = row.current.as_deref();
+    let fallback = before.method.as_deref() == Some("era_fallback");
+    Verdict {
+        outcome: if current == Some(before.label.as_str()) {
+            Outcome::Refreshed
+        } else {
+            Outcome::Changed
+        },
+        workout_id: &row.workout_id,
+        previous: current,
+        label: &before.label,
+        confidence: before.confidence,
+        method: before.method.as_deref(),
+        source: if fallback {
+            Source::EraFallback
+        } else {
+            Source::MlBatchUpdate
+        },
+        features: before
+            .features
+            .clone()
+            .or_else(|| row.features.clone())
+            .unwrap_or_else(|| "{}".to_owned()),
+    }
+}
+
+/// What becomes of a workout.
+enum Fate<'a> {
+    Restored(&'a PastVerdict),
+    Left(&'static str),
+}
+
+/// `own` is the undo that is going on: what it has written already counts as restored.
+fn fate<'a>(row: &'a Touched, own: Option<&RunId>) -> Fate<'a> {
+    let newer_run = row.newer.as_ref().and_then(|newer| newer.run_id.as_deref());
+    let ours = own.is_some() && newer_run == own.map(RunId::as_str);
+    match &row.before {
+        _ if row.is_override => Fate::Left("overridden"),
+        Some(before) if ours => Fate::Restored(before),
+        None => Fate::Left("no_earlier"),
+        Some(_) if row.newer.is_some() => Fate::Left("newer"),
+        // A label that no history row explains was set behind Paceline's back: `verify` tells more.
+        Some(_) if row.current.as_deref() != Some(row.left.as_str()) => Fate::Left("newer"),
+        Some(before) => Fate::Restored(before),
+    }
+}
+
+async fn report(
+    store: &Store,
+    run: &LedgerRun,
+    touched: &[Touched],
+    own: Option<&RunId>,
+    status: &'static str,
+) -> Result<UndoReport, RunError> {
+    let mut counts = UndoCounts::default();
+    let mut matrix: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut rows = Vec::with_capacity(touched.len());
+    let mut rows_written = 0;
+    let undone = format!("undo of {}", run.run_id);
+    for row in touched {
+        let (outcome, to) = match fate(row, own) {
+            Fate::Restored(before) => ("restored", Some(before.label.as_str())),
+            Fate::Left("newer") if is_undone(row, &undone) => ("already", None),
+            Fate::Left(why) => (why, None),
+        };
+        match outcome {
+            "restored" => counts.restored += 1,
+            "newer" => counts.newer += 1,
+            "overridden" => counts.overridden += 1,
+            "already" => counts.already += 1,
+            _ => counts.no_earlier += 1,
+        }
+        if let Some(to) = to {
+            *matrix.entry((row.left.as_str(), to)).or_default() += 1;
+            rows_written += 2;
+        }
+        rows.push(UndoneRow {
+            workout_id: row.workout_id.clone(),
+            outcome,
+            from: if to.is_some() {
+                Some(row.left.clone())
+            } else {
+                row.current.clone()
+            },
+            to: to.map(str::to_owned),
+            newer_run: row.newer.as_ref().and_then(|newer| newer.run_id.clone()),
+        });
+    }
+    let cell = |((from, to), count): (&(&str, &str), &u64)| MatrixCell {
+        from: Some((*from).to_owned()),
+        to: (*to).to_owned(),
+        count: *count,
+    };
+    let active = store
+        .active_model()
+        .await
+        .map_err(failed("load"))?
+        .map(|row| row.model_id);
+    let speaks = |id: &String| touched.iter().any(|row| row.left_model.as_ref() == Some(id));
+    Ok(UndoReport {
+        run_id: own.map(ToString::to_string),
+        undo_of: run.run_id.clone(),
+        pipeline: run.pipeline.clone(),
+        status,
+        workouts: counts,
+        matrix: matrix.iter().map(cell).collect(),
+        rows_written,
+        still_active: active.filter(|id| counts.restored > 0 && speaks(id)),
+        rows,
+    })
+}
+
+fn is_undone(row: &Touched, undone: &str) -> bool {
+    let reason = row.newer.as_ref().and_then(|newer| newer.reason.as_deref());
+    reason
+        .and_then(|reason| reason.strip_prefix(undone))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+fn outcome_of(
+    result: &Result<UndoReport, RunError>,
+    run: &LedgerRun,
+    (chunks, rows_written): (u32, u64),
+    ambient: &Ambient,
+) -> RunOutcome {
+    let report = result.as_ref().ok();
+    let touched = report.map_or(0, |report| report.rows.len() as u64);
+    let restored = report.map_or(0, |report| report.workouts.restored);
+    let detail = serde_json::json!({"undo_of": run.run_id, "workouts": report.map(|report| report.workouts)});
+    RunOutcome {
+        status: match result {
+            Ok(_) => RunStatus::Succeeded,
+            Err(_) if chunks > 0 => RunStatus::Partial,
+            Err(_) => RunStatus::Failed,
+        },
+        finished_at: ambient.now(),
+        model: None,
+        decision: None,
+        rows: RowCounts {
+            read: touched,
+            classified: touched,
+            ..RowCounts::default()
+        },
+        changes: OutcomeCounts {
+            changed: restored,
+            unchanged: touched - restored,
+            ..OutcomeCounts::default()
+        },
+        rows_written,
+        matrix: report.and_then(|report| serde_json::to_string(&report.matrix).ok()),
+        detail: Some(detail.to_string()),
+        failure: result.as_ref().err().map(Into::into),
+    }
+}
