@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod backfill;
 mod bad_input;
 mod db;
 mod ingest;
@@ -22,4 +23,5 @@ mod stages;
 mod stages_laws;
 mod stages_shared;
 mod support;
+mod undo;
 mod verify;

@@ -123,14 +123,18 @@ impl TestStore {
 
     /// All rows of a query as text, the same text on both stores.
     pub async fn rows(&self, text: &str) -> Vec<Vec<String>> {
+        Self::rows_of(&self.db, text).await
+    }
+
+    /// The same over another connection: each has its own snapshot of the time.
+    pub async fn rows_of(db: &Db, text: &str) -> Vec<Vec<String>> {
         let mut rows = Vec::new();
-        self.db
-            .query(sql(text), &Params::none(), |row| {
-                rows.push(shown_row(row)?);
-                Ok(())
-            })
-            .await
-            .unwrap_or_else(|e| panic!("{text}: {e}"));
+        db.query(sql(text), &Params::none(), |row| {
+            rows.push(shown_row(row)?);
+            Ok(())
+        })
+        .await
+        .unwrap_or_else(|e| panic!("{text}: {e}"));
         rows
     }
 }

@@ -37,6 +37,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("pipeline_chunks", "run_id, chunk_no"),
     ("quarantined_rows", "quarantine_id"),
     ("user_classification_feedback", "feedback_id"),
+    ("backfill_windows", "backfill_id, window_no"),
 ];
 
 /// One store and the world around it.
