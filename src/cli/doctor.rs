@@ -10,7 +10,7 @@ use crate::db::statement::Dialect;
 use crate::pipeline::choose::load_model;
 use crate::pipeline::{Kind, RunError, store_hint};
 use crate::store::Store;
-use crate::store::privileges::{IMPORT, RUN, VERDICTS};
+use crate::store::privileges::{BACKFILL, IMPORT, RUN, VERDICTS};
 use crate::store::probe::Probe;
 use crate::time::Timestamp;
 
@@ -210,7 +210,7 @@ async fn privileges(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
         return Ok(());
     }
     let mut lacking = Vec::new();
-    for needs in [&RUN[..], &VERDICTS, &IMPORT] {
+    for needs in [&RUN[..], &VERDICTS, &BACKFILL, &IMPORT] {
         match store.lacking(needs).await {
             Ok(more) => lacking.extend(more),
             Err(failed) => {

@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::app::{Access, App};
-use crate::pipeline::undo::{UndoOptions, UndoReport, UndoneRow, plan_undo, undo as do_undo};
+use crate::pipeline::undo::report::{UndoReport, UndoneRow};
+use crate::pipeline::undo::{UndoOptions, plan_undo, undo as do_undo};
 
 use super::output::{Output, Rows, count, one, text};
 

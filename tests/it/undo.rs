@@ -3,8 +3,9 @@
 use paceline::pipeline::people::{Said, say};
 use paceline::pipeline::prepare::Options;
 use paceline::pipeline::report::RunReport;
-use paceline::pipeline::undo::{UndoOptions, UndoReport, plan_undo, undo};
-use paceline::vocab::{FeedbackType, Label};
+use paceline::pipeline::undo::report::UndoReport;
+use paceline::pipeline::undo::{UndoOptions, plan_undo, undo};
+use paceline::vocab::{Algorithm, FeedbackType, Label};
 
 use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World};
 use crate::support::{TestStore, block_on, cli, now, on_both_stores};
@@ -198,9 +199,10 @@ fn logged_confirmations_are_undone_too_and_keep_the_label() {
         world.import(SAMPLE).await;
         world.run(NIGHTLY).await;
         let before = labels(&world).await;
-        let all = CLASSIC.replace("log = \"changes\"", "log = \"all\"");
+        let all = NIGHTLY.replace("log = \"changes\"", "log = \"all\"");
         let options = Options {
             accept_churn: true,
+            algorithm: Some(Algorithm::Kmeans),
             ..Options::default()
         };
         let bad = world.try_run(&all, &options).await.expect("run");

@@ -16,41 +16,31 @@ mod engine;
 mod own;
 pub mod report;
 mod sample;
+mod scene;
 mod start;
 mod window;
 pub mod windows;
 
-use std::sync::Arc;
-
 use crate::config::Pipeline;
 use crate::id::RunId;
-use crate::stage::model::Model;
-use crate::store::backfill::{NewBackfill, Reopen};
-use crate::store::lifecycle::Registration;
 use crate::store::runs::{RunFailure, RunOutcome};
 use crate::store::workouts::Window;
 use crate::store::{Store, StoreError, privileges};
 use crate::time::WorkoutDate;
 use crate::vocab::{RunStatus, Trigger};
 
-use super::choose::{Choice, Chooser, Chosen};
 use super::lease::{self, Lease, Refused};
 use super::prepare::Options;
-use super::report::{decision_of, model_of, outcome_counts};
-use super::run::{check_privileges, register};
-use super::write::rows_of;
-use super::{Ambient, Kind, RETRIES, RunError, retrying};
-use ahead::Ahead;
-use engine::{Engine, Setup, retry_one};
-use report::{BackfillReport, FailedWindow, Totals, WindowCounts, WindowPlan};
-use start::{Job, Resolved, Way, command, resolve};
-use window::Preparer;
-use windows::{DateWindow, Span, shown};
+use super::run::check_privileges;
+use super::{Ambient, RunError};
+use engine::{Engine, Setup};
+use report::{BackfillReport, Totals, WindowCounts};
+use scene::{Scene, idle, nothing};
+use start::{Resolved, resolve};
+use windows::{DateWindow, Span};
 
 /// The most windows that are prepared side by side.
 pub const MAX_CONCURRENCY: usize = 8;
-/// The most stretches of windows that are counted one by one for the progress bar.
-const COUNTED_STRETCHES: usize = 32;
 /// The most failed windows that the ledger lists.
 const LEDGER_FAILURES: usize = 100;
 
@@ -154,6 +144,13 @@ pub async fn plan_backfill(
     let Some(resolved) = resolve(store, pipeline, options).await? else {
         return Ok(nothing(pipeline, options));
     };
+    if resolved.is_idle(options) {
+        let idle = idle(pipeline, options, &resolved);
+        return Ok(BackfillReport {
+            status: "planned",
+            ..idle
+        });
+    }
     let scene = Scene::set(store, pipeline, options, resolved, ambient).await?;
     let (totals, planned) = scene.compare(store, ambient).await?;
     let churn = totals.churn();
@@ -178,6 +175,9 @@ async fn under(
     let Some(resolved) = resolve(&store, pipeline, options).await? else {
         return Ok(nothing(pipeline, options));
     };
+    if resolved.is_idle(options) {
+        return Ok(idle(pipeline, options, &resolved));
+    }
     let ledger = lease.ledger();
     let window = Window::from(DateWindow {
         from: resolved.from,
@@ -260,296 +260,6 @@ async fn execute(
 
 fn is_other_model(error: &RunError) -> bool {
     matches!(error.source.downcast_ref(), Some(StoreError::LostRace { .. }))
-}
-
-/// A backfill's model, its windows, and what of them is to be done.
-struct Scene<'a> {
-    pipeline: &'a Pipeline,
-    options: &'a BackfillOptions,
-    resolved: Resolved,
-    seen_active: Option<String>,
-    chosen: Chosen,
-    model: Arc<Model>,
-    decision: String,
-    jobs: Vec<Job>,
-}
-
-impl<'a> Scene<'a> {
-    /// Chooses the model.
-    async fn set(
-        store: &Store,
-        pipeline: &'a Pipeline,
-        options: &'a BackfillOptions,
-        resolved: Resolved,
-        ambient: &Ambient,
-    ) -> Result<Self, RunError> {
-        let seed = options.run.seed.unwrap_or(pipeline.seed);
-        let attempt = || async {
-            let chooser = Chooser::new(store, pipeline, &options.run, ambient).await?;
-            let choice = sample::choose(store, pipeline, &chooser, seed, ambient).await?;
-            Ok((choice, chooser.active_id()))
-        };
-        let (choice, seen_active) = retrying(RETRIES, attempt).await?;
-        let Choice {
-            chosen,
-            model,
-            decision,
-        } = choice;
-        let model_id = chosen.model_ref().map(|(id, _)| id);
-        let jobs = resolved.jobs(options, model_id);
-        Ok(Self {
-            pipeline,
-            options,
-            resolved,
-            seen_active,
-            model: Arc::new(model),
-            decision,
-            jobs,
-            chosen,
-        })
-    }
-
-    fn model_ref(&self) -> Option<(String, String)> {
-        let owned = |(id, version): (&str, &str)| (id.to_owned(), version.to_owned());
-        self.chosen.model_ref().map(owned)
-    }
-
-    fn preparer(&self, store: &Store, ambient: &Ambient) -> Preparer {
-        Preparer {
-            store: store.clone(),
-            activities: Arc::new(self.pipeline.activities.clone()),
-            model: Arc::clone(&self.model),
-            model_id: self.model_ref().map(|(id, _)| id),
-            ambient: ambient.clone(),
-        }
-    }
-
-    fn command(&self) -> String {
-        let Resolved { from, to, span, .. } = &self.resolved;
-        command(&self.options.command, *from, *to, &span.to_string())
-    }
-
-    /// What every window would write, all together and one by one; nothing is written.
-    async fn compare(&self, store: &Store, ambient: &Ambient) -> Result<(Totals, Vec<WindowPlan>), RunError> {
-        let mut totals = Totals::default();
-        let mut plans = Vec::with_capacity(self.jobs.len());
-        ambient.progress.begin("comparing", self.rows_to_read(store).await?);
-        let concurrency = self.options.concurrency.clamp(1, MAX_CONCURRENCY);
-        let windows = self.jobs.iter().map(|job| job.window);
-        let mut ahead = Ahead::new(self.preparer(store, ambient), windows, concurrency);
-        for job in &self.jobs {
-            let Some(ready) = ahead.next().await else { break };
-            let ready = ready?;
-            let rows_written = rows_of(&ready.changes, self.pipeline.log_refreshed);
-            totals.add_planned(&ready, rows_written);
-            plans.push(WindowPlan {
-                window_no: job.window_no,
-                from: shown(job.window.from),
-                to: shown(job.window.to),
-                rows: ready.rows,
-                changes: outcome_counts(&ready.changes.counts),
-                rows_written,
-            });
-            ambient.progress.at(totals.rows.read);
-        }
-        ambient.progress.end();
-        Ok((totals, plans))
-    }
-
-    fn is_too_much(&self, churn: f64) -> bool {
-        churn > self.pipeline.max_churn && !self.options.run.accept_churn
-    }
-
-    /// Stops a backfill that would relabel too much, before anything is written. Its windows are looked at
-    /// together: in a month of three workouts one of them is a third.
-    async fn gate(&self, store: &Store, ambient: &Ambient) -> Result<(), RunError> {
-        let load = |error: StoreError| RunError::store("load", error);
-        if self.options.run.accept_churn || !store.has_classifications().await.map_err(load)? {
-            return Ok(());
-        }
-        let (totals, _) = retrying(RETRIES, || self.compare(store, ambient)).await?;
-        if !self.is_too_much(totals.churn()) {
-            return Ok(());
-        }
-        let found = format!(
-            "{} of the already classified workouts ({:.1} %) would get another label; gate.max_churn allows {:.1} %",
-            totals.changes.changed,
-            totals.churn() * 100.0,
-            self.pipeline.max_churn * 100.0
-        );
-        if let Chosen::Fresh(fresh) = &self.chosen {
-            let note = format!("stopped by the churn gate: {found}");
-            register(store, fresh, &Registration::Archive, Some(note)).await?;
-        }
-        let hint =
-            "nothing was classified; look at it with --dry-run, then do it with --accept-churn or raise gate.max_churn";
-        Err(RunError::new("gate", Kind::Gate, found, hint))
-    }
-
-    async fn activate(&self, store: &Store) -> Result<(), RunError> {
-        let Chosen::Fresh(fresh) = &self.chosen else {
-            return Ok(());
-        };
-        let registration = Registration::Activate {
-            seen_active: self.seen_active.clone(),
-        };
-        register(store, fresh, &registration, None).await
-    }
-
-    /// Enters the windows of a new backfill, or opens those of an old one again; its id.
-    async fn enter(&self, store: &Store, run_id: &RunId, ambient: &Ambient) -> Result<String, RunError> {
-        let now = ambient.now();
-        let failed = |error: StoreError| RunError::store("start", error);
-        let Resolved { span, windows, way, .. } = &self.resolved;
-        match way {
-            Way::Resume { backfill_id } => {
-                let model = self.model_ref();
-                let which = Reopen {
-                    failed: self.options.reprocess != Reprocess::None,
-                    completed: self.options.reprocess == Reprocess::Completed,
-                    model_id: model.as_ref().map(|(id, _)| id.as_str()),
-                };
-                let reopened = retrying(RETRIES, || async {
-                    store.reopen_windows(backfill_id, which, now).await.map_err(failed)
-                });
-                reopened.await?;
-                Ok(backfill_id.clone())
-            }
-            Way::Anew { instead_of } => {
-                let windows: Vec<(WorkoutDate, WorkoutDate)> = windows.iter().map(|w| (w.from, w.to)).collect();
-                let span = span.to_string();
-                let new = NewBackfill {
-                    backfill_id: run_id,
-                    pipeline: &self.pipeline.name,
-                    span: &span,
-                    windows: &windows,
-                    instead_of,
-                    now,
-                };
-                store.begin_backfill(&new).await.map_err(failed)?;
-                Ok(run_id.to_string())
-            }
-        }
-    }
-
-    /// How many workouts the windows to do hold; None where they are too scattered to be counted cheaply.
-    async fn rows_to_read(&self, store: &Store) -> Result<Option<u64>, RunError> {
-        let mut sorted: Vec<DateWindow> = self.jobs.iter().map(|job| job.window).collect();
-        sorted.sort();
-        let mut stretches: Vec<DateWindow> = Vec::new();
-        for window in sorted {
-            match stretches.last_mut().filter(|last| last.to == window.from) {
-                Some(last) => last.to = window.to,
-                None => stretches.push(window),
-            }
-        }
-        if stretches.len() > COUNTED_STRETCHES {
-            return Ok(None);
-        }
-        let mut rows = 0;
-        for stretch in stretches {
-            let count = store.count_workouts(stretch.into()).await;
-            rows += count.map_err(|error| RunError::store("load", error))?;
-        }
-        Ok(Some(rows))
-    }
-
-    /// Windows that failed in an earlier run and are not tried again.
-    fn failed_before(&self) -> Vec<FailedWindow> {
-        let again = |number: u32| self.jobs.iter().any(|job| job.window_no == number);
-        let failed = |window: &crate::store::backfill::StoredWindow| {
-            let failure = window.failure.clone()?;
-            let job = Job {
-                window_no: window.window_no,
-                window: DateWindow {
-                    from: window.from,
-                    to: window.to,
-                },
-                attempts: window.attempts.max(0) as u64,
-            };
-            Some(FailedWindow {
-                window_no: job.window_no,
-                from: shown(window.from),
-                to: shown(window.to),
-                attempts: job.attempts,
-                failure,
-                retry: retry_one(&self.options.command, &job),
-            })
-        };
-        let left = self
-            .resolved
-            .windows
-            .iter()
-            .filter(|w| w.status == "failed" && !again(w.window_no));
-        left.filter_map(failed).collect()
-    }
-
-    fn counts(&self, completed: u64, failed: &[FailedWindow]) -> WindowCounts {
-        let total = self.resolved.windows.len() as u64;
-        let done = self.resolved.windows.iter().filter(|w| w.status == "completed").count() as u64;
-        let again = |job: &&Job| {
-            self.resolved
-                .windows
-                .get(job.window_no as usize)
-                .is_some_and(|w| w.status == "completed")
-        };
-        let already = done - self.jobs.iter().filter(again).count() as u64;
-        let failed = failed.len() as u64;
-        WindowCounts {
-            total,
-            completed,
-            already,
-            failed,
-            left: total - completed - already - failed,
-        }
-    }
-
-    fn report(&self, totals: &Totals, status: &'static str) -> BackfillReport {
-        BackfillReport {
-            window_from: Some(shown(self.resolved.from)),
-            window_to: Some(shown(self.resolved.to)),
-            window: self.resolved.span.to_string(),
-            status,
-            rows: totals.rows,
-            changes: totals.changes,
-            churn: totals.churn(),
-            rows_written: totals.rows_written,
-            matrix: totals.matrix_cells(),
-            decision: Some(decision_of(&self.chosen, &self.decision)),
-            model: Some(model_of(&self.chosen, &self.model, self.chosen.model_ref().is_some())),
-            skipped: totals.skipped.clone(),
-            chunks: totals.chunks,
-            ..nothing(self.pipeline, self.options)
-        }
-    }
-}
-
-/// The report of a backfill of nothing.
-fn nothing(pipeline: &Pipeline, options: &BackfillOptions) -> BackfillReport {
-    BackfillReport {
-        run_id: None,
-        backfill_id: None,
-        pipeline: pipeline.name.clone(),
-        status: "succeeded",
-        window_from: None,
-        window_to: None,
-        window: options.span.unwrap_or(Span::MONTH).to_string(),
-        windows: WindowCounts::default(),
-        rows: Default::default(),
-        changes: Default::default(),
-        churn: 0.0,
-        stopped_by_churn: false,
-        rows_written: 0,
-        matrix: Vec::new(),
-        decision: None,
-        model: None,
-        skipped: Default::default(),
-        chunks: 0,
-        failed: Vec::new(),
-        retry: None,
-        stopped: None,
-        planned: Vec::new(),
-    }
 }
 
 fn outcome_of(result: &Result<BackfillReport, RunError>, totals: &Totals, ambient: &Ambient) -> RunOutcome {

@@ -47,14 +47,26 @@ pub(super) struct Job {
     pub attempts: u64,
 }
 
+/// True for a window that is to be done whatever the model.
+fn is_wanted(window: &StoredWindow, options: &BackfillOptions) -> bool {
+    match window.status.as_str() {
+        "completed" => options.reprocess == Reprocess::Completed,
+        "failed" => options.reprocess != Reprocess::None,
+        _ => true,
+    }
+}
+
 impl Resolved {
-    /// The windows that are to be done with a model, in the order in which they are done.
+    /// True where nothing is to be done: then no model is chosen either, and what is finished stays finished.
+    pub fn is_idle(&self, options: &BackfillOptions) -> bool {
+        !self.windows.iter().any(|window| is_wanted(window, options))
+    }
+
+    /// The windows that are to be done with a model, in the order in which they are done: with those that are
+    /// wanted, what another model has done.
     pub fn jobs(&self, options: &BackfillOptions, model_id: Option<&str>) -> Vec<Job> {
-        let wanted = |window: &&StoredWindow| match window.status.as_str() {
-            "completed" => options.reprocess == Reprocess::Completed || window.model_id.as_deref() != model_id,
-            "failed" => options.reprocess != Reprocess::None,
-            _ => true,
-        };
+        let of_another = |w: &StoredWindow| w.status == "completed" && w.model_id.as_deref() != model_id;
+        let wanted = |window: &&StoredWindow| is_wanted(window, options) || of_another(window);
         let job = |window: &StoredWindow| Job {
             window_no: window.window_no,
             window: DateWindow {

@@ -1,6 +1,7 @@
 //! Backfills: windows that come to the same as one run, whatever happens on the way.
 
 mod cases;
+mod command;
 mod killed;
 mod property;
 
