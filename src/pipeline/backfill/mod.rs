@@ -119,6 +119,10 @@ pub async fn backfill(
     check_privileges(store).await?;
     let needs = store.require(&privileges::BACKFILL).await;
     needs.map_err(|error| RunError::store("start", error))?;
+    // Once before the pipeline is held, so that a refusal leaves no trace; what counts is the look after that.
+    if resolve(store, pipeline, options).await?.is_none() {
+        return Ok(nothing(pipeline, options));
+    }
     let run_id = RunId::generate(ambient.now(), (ambient.entropy)());
     let take_over = options.run.take_over;
     let lease = match Lease::acquire(store, &pipeline.name, &run_id, take_over, ambient).await {

@@ -312,7 +312,8 @@ fn a_person_who_comes_between_wins_and_the_window_begins_again() {
             admin: false,
         };
         let (url, plain) = (world.raw.url.clone(), world.ambient());
-        let ambient = at(world.ambient(), "after_window_diff", 2, move || {
+        // The second window is prepared and about to be written.
+        let ambient = at(world.ambient(), "before_chunk", 2, move || {
             now_do(async {
                 let store = Store::new(connect(&url).await.expect("connect"));
                 say(&store, &said, &plain).await.expect("said");
