@@ -23,8 +23,8 @@ static COUNT: Statement = sql!("query/workout_count");
 static STATE_OF: Statement = sql!("query/classifications_of");
 static ANY: Statement = sql!("query/classified_any");
 
-/// Workouts that one statement asks for by id.
-const IDS_A_STATEMENT: usize = 500;
+/// Workouts that one statement asks for by id; a power of two.
+const IDS_A_STATEMENT: usize = 512;
 
 impl Store {
     /// The workouts dated in `[from, to)`, as stages take them.
@@ -125,7 +125,13 @@ impl Store {
     pub async fn classifications_of(&self, ids: &[&str]) -> Result<Frame<Classifications>, StoreError> {
         let mut builders = classifications::Builders::default();
         for some in ids.chunks(IDS_A_STATEMENT) {
-            let list = some.iter().map(|id| Value::from(*id)).collect();
+            // Filled up with the last id to a power of two: ten texts to prepare and keep, and not one for each
+            // number of ids.
+            let filled = some.iter().chain(some.last().into_iter().cycle());
+            let list = filled
+                .take(some.len().next_power_of_two())
+                .map(|id| Value::from(*id))
+                .collect();
             let params = Params::none().with_list("ids", list);
             self.db.query(&STATE_OF, &params, |row| builders.push(row)).await?;
         }

@@ -5,7 +5,8 @@
 //!
 //! Invariants: a statement holds at most 1,000 rows, 65,535 placeholders and a quarter of
 //! `max_allowed_packet`; the rows go in batch order. All full groups have the same number of rows
-//! and so share one prepared statement, also with later batches on the same connection.
+//! and so share one prepared statement, also with later batches on the same connection; the statement of a
+//! smaller group is closed after it.
 //!
 //! Must not know: the table's meaning.
 
@@ -34,6 +35,7 @@ pub(super) async fn insert<Q: Queryable>(conn: &mut Q, insert: &Insert, rows: &B
     let name = format!("insert into {}", insert.table);
     let failed = |error| errors::in_use(&name, &error);
     let packet = max_allowed_packet(conn, &name).await?;
+    let full = most_rows(rows) * rows.width();
     let mut prepared: Option<(usize, mysql_async::Statement)> = None;
     for group in groups(rows, MAX_BYTES.min(packet / 4)) {
         if group.len() == 1 {
@@ -53,9 +55,16 @@ pub(super) async fn insert<Q: Queryable>(conn: &mut Q, insert: &Insert, rows: &B
                 values.push(convert::bound(&name, rows.value(row, column))?);
             }
         }
+        let size = values.len();
         conn.exec_drop(&statement, mysql_async::Params::Positional(values))
             .await
             .map_err(failed)?;
+        if size < full {
+            // An odd number of rows seldom comes again, and each statement that the connection keeps holds a
+            // description of every placeholder: megabytes in all, on both sides.
+            prepared = None;
+            conn.close(statement).await.map_err(failed)?;
+        }
     }
     Ok(rows.rows() as u64)
 }
@@ -72,9 +81,14 @@ fn text(insert: &Insert, rows: usize) -> String {
     )
 }
 
+/// The rows of a full group.
+fn most_rows(rows: &Batch) -> usize {
+    (MAX_PLACEHOLDERS / rows.width().max(1)).clamp(1, MAX_ROWS)
+}
+
 /// The batch in order, in groups that fit; a row that is too large by itself stands alone.
 fn groups(rows: &Batch, budget: usize) -> Vec<Range<usize>> {
-    let most = (MAX_PLACEHOLDERS / rows.width().max(1)).clamp(1, MAX_ROWS);
+    let most = most_rows(rows);
     let mut groups = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for row in 0..rows.rows() {
