@@ -30,6 +30,7 @@ use super::error::DbError;
 use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
 use super::url::MySqlUrl;
 use super::value::{Params, Row};
+use super::watch::{Moment, Watcher};
 use super::{ConnectOptions, guard};
 
 /// Prepared statements kept on each connection.
@@ -143,11 +144,13 @@ impl MySql {
         }
     }
 
-    pub(super) async fn transact(&self, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
+    pub(super) async fn transact(&self, transaction: &Transaction, watcher: &Watcher) -> Result<Vec<u64>, DbError> {
         let mut conn = self.acquire().await?;
         let mut open = begin(&mut conn, transaction.name).await?;
-        let result = steps(&mut open, transaction).await;
-        finish(open, transaction.name, result).await
+        let result = steps(&mut open, transaction, watcher).await;
+        let affected = finish(open, transaction.name, result).await?;
+        watcher.at(Moment::Committed(transaction.name))?;
+        Ok(affected)
     }
 
     pub(super) async fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
@@ -192,9 +195,14 @@ async fn finish<T>(open: mysql_async::Transaction<'_>, name: &str, result: Resul
     result
 }
 
-async fn steps(open: &mut mysql_async::Transaction<'_>, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
+async fn steps(
+    open: &mut mysql_async::Transaction<'_>,
+    transaction: &Transaction,
+    watcher: &Watcher,
+) -> Result<Vec<u64>, DbError> {
     let mut affected = Vec::with_capacity(transaction.steps.len());
     for step in &transaction.steps {
+        watcher.at(Moment::Statement(step.name()))?;
         affected.push(match step {
             Step::Execute {
                 statement,
@@ -208,6 +216,7 @@ async fn steps(open: &mut mysql_async::Transaction<'_>, transaction: &Transactio
             Step::InsertMany { insert, rows } => insert::insert(open, insert, rows).await?,
         });
     }
+    watcher.at(Moment::Commit(transaction.name))?;
     Ok(affected)
 }
 

@@ -27,6 +27,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBeh
 use super::error::DbError;
 use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
 use super::value::{Params, Row};
+use super::watch::{Moment, Watcher};
 use super::{ConnectOptions, check_width, guard};
 
 /// Prepared statements kept on the connection.
@@ -94,10 +95,11 @@ impl Sqlite {
         blocking(|| self.run(&self.lock(), statement, params))
     }
 
-    pub(super) fn transact(&self, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
-        self.atomically(transaction.name, |open| {
+    pub(super) fn transact(&self, transaction: &Transaction, watcher: &Watcher) -> Result<Vec<u64>, DbError> {
+        let affected = self.atomically(transaction.name, |open| {
             let mut affected = Vec::with_capacity(transaction.steps.len());
             for step in &transaction.steps {
+                watcher.at(Moment::Statement(step.name()))?;
                 affected.push(match step {
                     Step::Execute {
                         statement,
@@ -111,8 +113,11 @@ impl Sqlite {
                     Step::InsertMany { insert, rows } => self.insert(open, insert, rows)?,
                 });
             }
+            watcher.at(Moment::Commit(transaction.name))?;
             Ok(affected)
-        })
+        })?;
+        watcher.at(Moment::Committed(transaction.name))?;
+        Ok(affected)
     }
 
     pub(super) fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
