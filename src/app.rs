@@ -20,6 +20,7 @@ use crate::config::Pipeline;
 use crate::db::error::DbError;
 use crate::db::url::DatabaseUrl;
 use crate::db::{ConnectOptions, Db};
+use crate::pipeline::stop::Stop;
 use crate::pipeline::{Ambient, Kind, Progress, RunError};
 use crate::store::Store;
 use crate::time::Timestamp;
@@ -87,6 +88,7 @@ impl App {
             progress: Arc::clone(&self.progress),
             at_point: crash_point(std::env::var(CRASH_AT).ok().as_deref())?,
             process: process::this(),
+            stop: Stop::default(),
         })
     }
 
@@ -149,7 +151,7 @@ fn db_error(error: DbError) -> RunError {
     RunError::store("open store", error.into())
 }
 
-pub use signals::signals;
+pub use signals::{signals, stop_at_signals};
 
 fn system_now() -> Timestamp {
     Timestamp::from(chrono::Utc::now())

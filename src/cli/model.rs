@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::app::{Access, App};
 use crate::pipeline::choose::load_model;
+use crate::pipeline::lifecycle::{self, Activation};
 use crate::pipeline::report::{ClusterSummary, cluster_summaries};
-use crate::pipeline::{Kind, RunError};
 use crate::store::Store;
 use crate::store::models::ModelRow;
 use crate::vocab::ModelStatus;
@@ -100,10 +100,9 @@ pub async fn model(app: &App, args: ModelArgs, output: Output) -> Result<()> {
         }
         ModelCommand::Show { model } => show(&store, &model, output).await,
         ModelCommand::Activate { model_id } => {
-            let seen = store.active_model().await?.map(|row| row.model_id);
-            activate(app, &store, &model_id, seen, output).await
+            activated(lifecycle::activate(&store, &model_id, app.now()).await?, output)
         }
-        ModelCommand::Rollback => rollback(app, &store, output).await,
+        ModelCommand::Rollback => activated(lifecycle::rollback(&store, app.now()).await?, output),
         ModelCommand::Deprecate(retire) => self::retire(app, &store, retire, ModelStatus::Deprecated, output).await,
         ModelCommand::Fail(retire) => self::retire(app, &store, retire, ModelStatus::Failed, output).await,
         ModelCommand::Compare(args) => compare(&store, &args, output).await,
@@ -193,44 +192,25 @@ fn page(row: &ModelRow, clusters: &[ClusterSummary], problem: Option<&str>) -> S
     page.table()
 }
 
-async fn activate(app: &App, store: &Store, model_id: &str, seen: Option<String>, output: Output) -> Result<()> {
-    store.model(model_id).await?;
-    // A model whose artifact cannot be read would stop the next night; refuse it now.
-    load_model(store, model_id).await?;
-    store
-        .activate_model(model_id, seen.as_deref(), app.now())
-        .await
-        .map_err(|error| RunError::store("activate", error))?;
+fn activated(activation: Activation, output: Output) -> Result<()> {
     let value = ActivationJson {
-        activated: model_id.to_owned(),
-        was_active: seen,
+        activated: activation.activated,
+        was_active: activation.was_active,
     };
     one(
         &value,
         || {
-            let was = value.was_active.as_deref().unwrap_or("none");
+            let (now, was) = (&value.activated, value.was_active.as_deref().unwrap_or("none"));
             format!(
-                "{model_id} is active now (before: {was}).\n  reclassify with it: paceline run PIPELINE.toml --retrain never"
+                "{now} is active now (before: {was}).\n  reclassify with it: paceline run PIPELINE.toml --retrain never"
             )
         },
         output,
     )
 }
 
-async fn rollback(app: &App, store: &Store, output: Output) -> Result<()> {
-    let seen = store.active_model().await?.map(|row| row.model_id);
-    let Some(previous) = store.previous_active_model().await? else {
-        let hint = "`paceline model list` shows every version; `paceline model activate ID` takes any archived one";
-        return Err(RunError::new("rollback", Kind::Data, "no archived model was ever active", hint).into());
-    };
-    activate(app, store, &previous, seen, output).await
-}
-
 async fn retire(app: &App, store: &Store, args: RetireArgs, to: ModelStatus, output: Output) -> Result<()> {
-    store
-        .retire_model(&args.model_id, to, &args.reason, app.now())
-        .await
-        .map_err(|error| RunError::store("retire", error))?;
+    lifecycle::retire(store, &args.model_id, to, &args.reason, app.now()).await?;
     let value = RetirementJson {
         model_id: args.model_id,
         status: to.to_string(),

@@ -11,7 +11,6 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use backon::{ExponentialBuilder, Retryable};
 use serde::Serialize;
 
 use crate::ingest::{Accepted, IngestError, Reader, Record, read};
@@ -19,6 +18,7 @@ use crate::store::Store;
 use crate::store::privileges;
 use crate::store::quarantine::{Quarantined, Stamp};
 
+use super::again::retried;
 use super::labels::{ImportedLabel, record_labels};
 use super::{Ambient, Kind, RunError};
 
@@ -111,7 +111,7 @@ pub async fn import<R: Read + Send>(
         &[]
     };
     for needs in [&privileges::IMPORT[..], labels] {
-        store.require(needs).await.map_err(|e| RunError::store("import", e))?;
+        retried(|| async { store.require(needs).await.map_err(|e| RunError::store("import", e)) }).await?;
     }
     let ImportSource { file, mut reader } = source;
     let file = file.as_str();
@@ -122,10 +122,7 @@ pub async fn import<R: Read + Send>(
     };
     ambient.progress.begin("importing", None);
     while let Some(pending) = next_batch(&mut reader, file, &mut report)? {
-        let counts = (|| write_batch(store, &pending, ambient))
-            .retry(ExponentialBuilder::default().with_jitter().with_max_times(4))
-            .when(|error: &RunError| error.kind == Kind::Transient)
-            .await?;
+        let counts = retried(|| write_batch(store, &pending, ambient)).await?;
         report.new += counts.0;
         report.changed += counts.1;
         report.unchanged += counts.2;

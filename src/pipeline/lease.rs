@@ -17,7 +17,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
 use tokio::task::AbortHandle;
 
 use crate::id::RunId;
@@ -26,6 +25,7 @@ use crate::store::lease::{Claim, Claimed, Fence, LeaseRow};
 use crate::store::runs::RunFailure;
 use crate::time::Timestamp;
 
+use super::again::retried;
 use super::{Ambient, Kind, RunError};
 
 /// How long a run is believed to be alive without a sign of life.
@@ -105,11 +105,7 @@ impl Lease {
             let claimed = store.acquire_lease(&claim, |row| take_over || is_gone(row)).await;
             claimed.map_err(|error| RunError::store("lease", error))
         };
-        let backoff = ExponentialBuilder::default().with_jitter().with_max_times(4);
-        let claimed = attempt
-            .retry(backoff)
-            .when(|e: &RunError| e.kind == Kind::Transient)
-            .await?;
+        let claimed = retried(attempt).await?;
         let (fence, taken_from) = match claimed {
             Claimed::Granted { fence, taken_from } => (fence, taken_from),
             Claimed::Held(row) => return Err(Refused::Held(row)),
@@ -147,7 +143,11 @@ impl Lease {
     /// Gives the pipeline back.
     pub async fn release(&self, now: Timestamp) {
         self.beat.abort();
-        if let Err(error) = self.ledger.release_lease(&self.fence, now).await {
+        let release = || async {
+            let released = self.ledger.release_lease(&self.fence, now).await;
+            released.map_err(|error| RunError::store("lease", error))
+        };
+        if let Err(error) = retried(release).await {
             // The work is done and committed; the next run merely has to wait for the expiry.
             tracing::warn!(pipeline = self.fence.pipeline, %error, "the lease could not be given back; it expires by itself");
         }
@@ -169,8 +169,11 @@ impl Lease {
             kind: "taken_over".to_owned(),
             message: why,
         };
-        let closed = self.ledger.abandon_run(old, &failure, ambient.now()).await;
-        closed.map_err(|error| RunError::store("lease", error))
+        retried(|| async {
+            let closed = self.ledger.abandon_run(old, &failure, ambient.now()).await;
+            closed.map_err(|error| RunError::store("lease", error))
+        })
+        .await
     }
 }
 

@@ -8,17 +8,20 @@
 //!
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
+pub mod again;
 pub mod answers;
 pub mod choose;
 pub mod import;
 pub mod labels;
 pub mod lease;
+pub mod lifecycle;
 pub mod people;
 pub mod plan;
 pub mod prepare;
 pub mod register;
 pub mod report;
 pub mod run;
+pub mod stop;
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,6 +43,8 @@ pub struct Ambient {
     pub at_point: Arc<dyn Fn(&'static str) + Send + Sync>,
     /// This process, for the lease.
     pub process: lease::Process,
+    /// Whether it is to end before it is done.
+    pub stop: stop::Stop,
 }
 
 impl Ambient {
@@ -90,6 +95,8 @@ pub enum Kind {
     LeaseHeld,
     /// Another run has taken the pipeline from this one.
     Fenced,
+    /// It was told to stop.
+    Stopped(stop::Signal),
     /// Paceline is at fault.
     Bug,
 }
@@ -105,6 +112,7 @@ impl Kind {
             Self::Gate => "gate",
             Self::LeaseHeld => "lease_held",
             Self::Fenced => "fenced",
+            Self::Stopped(_) => "interrupted",
             Self::Bug => "bug",
         }
     }

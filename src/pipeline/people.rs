@@ -7,8 +7,6 @@
 //!
 //! Must not know: how answers are asked for, or how they teach.
 
-use backon::{ExponentialBuilder, Retryable};
-
 use crate::ingest::Workout;
 use crate::stage::classify::{Explanation, explain};
 use crate::stage::features::duration_min;
@@ -18,6 +16,7 @@ use crate::store::feedback::NewFeedback;
 use crate::store::overrides::{LabelChange, Opinion};
 use crate::vocab::{FeedbackType, Label, Source};
 
+use super::again::retried;
 use super::choose::load_model;
 use super::{Ambient, Kind, RunError};
 
@@ -76,10 +75,6 @@ fn failed(error: crate::store::StoreError) -> RunError {
     RunError::store("feedback", error)
 }
 
-fn again() -> ExponentialBuilder {
-    ExponentialBuilder::default().with_jitter().with_max_times(6)
-}
-
 impl Said {
     /// Checks what the types cannot: a label exactly where a correction is, certainty 1 to 5.
     fn check(&self) -> Result<(), RunError> {
@@ -108,10 +103,7 @@ impl Said {
 /// label, a certainty outside 1 to 5; otherwise of the store.
 pub async fn say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Recorded, RunError> {
     said.check()?;
-    (|| try_say(store, said, ambient))
-        .retry(again())
-        .when(|error: &RunError| error.kind == Kind::Transient)
-        .await
+    retried(|| try_say(store, said, ambient)).await
 }
 
 async fn try_say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Recorded, RunError> {
@@ -235,10 +227,7 @@ pub async fn clear(
     reason: &str,
     ambient: &Ambient,
 ) -> Result<Cleared, RunError> {
-    (|| try_clear(store, workout_id, user, reason, ambient))
-        .retry(again())
-        .when(|error: &RunError| error.kind == Kind::Transient)
-        .await
+    retried(|| try_clear(store, workout_id, user, reason, ambient)).await
 }
 
 async fn try_clear(

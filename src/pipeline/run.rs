@@ -10,9 +10,7 @@
 //!
 //! Must not know: how a report is printed.
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::BackoffBuilder;
 
 use crate::config::Pipeline;
 use crate::id::RunId;
@@ -27,15 +25,14 @@ use crate::store::workouts::Window;
 use crate::store::write::{Verdict, VerdictChunk};
 use crate::vocab::{RunStatus, Source, Trigger};
 
+pub use super::again::MAX_RETRIES;
+use super::again::{pauses, retried};
 use super::choose::Chosen;
 use super::lease::{self, Lease, Refused};
 use super::plan::report_of;
 use super::prepare::{Options, Prepared, prepare};
 use super::report::{DecisionSummary, MatrixCell, RunReport, model_summary};
 use super::{Ambient, Kind, RunError};
-
-/// How often a run begins again after a passing fault.
-pub const MAX_RETRIES: u32 = 4;
 
 /// What earlier attempts of this run have committed: a retry must neither lose nor recount it.
 #[derive(Debug, Default)]
@@ -94,7 +91,7 @@ pub async fn run(
 /// [`RunError`] of kind config that names what is missing.
 pub async fn check_privileges(store: &Store) -> Result<(), RunError> {
     for needs in [&privileges::RUN[..], &privileges::VERDICTS] {
-        store.require(needs).await.map_err(|e| RunError::store("start", e))?;
+        retried(|| async { store.require(needs).await.map_err(|e| RunError::store("start", e)) }).await?;
     }
     Ok(())
 }
@@ -141,15 +138,22 @@ pub async fn run_under(
 ) -> Result<RunReport, RunError> {
     let ledger = lease.ledger();
     let window = window_of(pipeline, options);
-    let started = ledger
-        .start_run(run_id, &pipeline.name, trigger, window, ambient.now())
-        .await;
-    started.map_err(|e| RunError::store("start", e))?;
+    let start = || async {
+        let started = ledger
+            .start_run(run_id, &pipeline.name, trigger, window, ambient.now())
+            .await;
+        started.map_err(|e| RunError::store("start", e))
+    };
+    retried(start).await?;
     tracing::info!(run_id = run_id.as_str(), pipeline = pipeline.name, "run started");
     let mut committed = Committed::default();
     let result = attempts(&lease.store(), pipeline, options, run_id, &mut committed, ambient).await;
     let outcome = outcome_of(&result, &committed, ambient);
-    let closed = ledger.finish_run(run_id, &outcome).await;
+    let finish = || async {
+        let finished = ledger.finish_run(run_id, &outcome).await;
+        finished.map_err(|e| RunError::store("finish", e))
+    };
+    let closed = retried(finish).await;
     match (result, closed) {
         (Ok(report), Ok(())) => {
             tracing::info!(
@@ -159,7 +163,7 @@ pub async fn run_under(
             );
             Ok(report)
         }
-        (Ok(_), Err(error)) => Err(RunError::store("finish", error)),
+        (Ok(_), Err(error)) => Err(error),
         (Err(error), closed) => {
             // The run's own error is the one to report; that the ledger could not be told either is
             // worth a line, because `runs list` will show the run as running.
@@ -179,12 +183,7 @@ async fn attempts(
     committed: &mut Committed,
     ambient: &Ambient,
 ) -> Result<RunReport, RunError> {
-    let mut backoff = ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(5))
-        .with_max_times(MAX_RETRIES as usize)
-        .build();
+    let mut backoff = pauses().with_max_times(MAX_RETRIES as usize).build();
     let mut retries = 0;
     loop {
         let error = match attempt(store, pipeline, options, run_id, committed, ambient).await {
@@ -211,7 +210,9 @@ async fn attempt(
     committed: &mut Committed,
     ambient: &Ambient,
 ) -> Result<RunReport, RunError> {
+    ambient.stop.check("start", || committed.in_words())?;
     let prepared = prepare(store, pipeline, options, ambient).await?;
+    ambient.stop.check("prepare", || committed.in_words())?;
     let mut report = report_of(&prepared, pipeline, options);
     report.run_id = Some(run_id.to_string());
     store
@@ -325,6 +326,7 @@ async fn write(
             log_refreshed: pipeline.log_refreshed,
             verdicts: changes.iter().map(|change| verdict(prepared, change)).collect(),
         };
+        ambient.stop.check("write", || committed.in_words())?;
         ambient.reached("before_chunk");
         let written = store
             .write_verdicts(&chunk, &head)
@@ -384,6 +386,13 @@ fn features_json(prepared: &Prepared, row: usize) -> String {
 }
 
 impl Committed {
+    fn in_words(&self) -> String {
+        match self.chunks {
+            0 => "nothing was classified".to_owned(),
+            chunks => format!("{} rows written in {chunks} transactions", self.rows),
+        }
+    }
+
     fn add(&mut self, changes: &[Change], verdicts: &[Verdict<'_>], rows: u64) {
         self.rows += rows;
         self.chunks += 1;

@@ -26,6 +26,7 @@ use crate::id::RunId;
 use crate::pipeline::prepare::Options;
 use crate::pipeline::report::RunReport;
 use crate::pipeline::run::skip;
+pub use crate::pipeline::stop::Signal;
 use crate::pipeline::{Ambient, RunError};
 use crate::store::Store;
 use crate::store::runs::ScheduledRun;
@@ -71,15 +72,6 @@ pub enum Outcome {
     Failed(RunError),
     /// It waited in line when the scheduler was told to stop.
     Stopped,
-}
-
-/// Why a scheduler was told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// By a supervisor (SIGTERM).
-    Terminate,
-    /// From the terminal (SIGINT).
-    Interrupt,
 }
 
 /// The loop's state.

@@ -10,15 +10,17 @@
 
 use crate::audit::chain::{Link, Segment};
 use crate::db::error::DbError;
-use crate::db::statement::{Batch, Insert, Statement};
+use crate::db::statement::{Batch, Insert, Statement, Transaction};
 use crate::db::value::Params;
 use crate::id::RunId;
 use crate::sql;
 use crate::time::Timestamp;
 
-use super::{Store, StoreError};
+use super::write::as_conflict;
+use super::{Store, StoreError, settled};
 
 static HEAD: Statement = sql!("query/chain_head");
+static SEGMENT_HEAD: Statement = sql!("query/segment_head");
 
 pub(super) static INSERT_SEGMENT: Insert = Insert {
     table: "audit_segments",
@@ -71,5 +73,28 @@ impl Store {
             })
             .await?;
         Ok(link)
+    }
+
+    /// Commits a transaction that extends the chain by `segment`. Where the connection is lost during COMMIT,
+    /// the chain tells whether it took effect: nobody else writes that head.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`]; a [`DbError::Conflict`] where another writer has extended the chain before.
+    /// Nothing is written then.
+    pub(super) async fn transact_sealed(&self, transaction: Transaction, segment: &Segment) -> Result<(), StoreError> {
+        let written = self.transact(transaction).await.map_err(as_conflict);
+        settled(written, self.is_sealed(segment)).await
+    }
+
+    async fn is_sealed(&self, segment: &Segment) -> Result<bool, StoreError> {
+        let (mut found, ours) = (false, segment.head.to_string());
+        let params = Params::none().with("segment_id", segment.segment_id);
+        self.db
+            .query(&SEGMENT_HEAD, &params, |row| {
+                found = row.text(0)? == ours;
+                Ok(())
+            })
+            .await?;
+        Ok(found)
     }
 }

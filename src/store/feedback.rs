@@ -13,7 +13,7 @@ use crate::sql;
 use crate::time::Timestamp;
 use crate::vocab::FeedbackType;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, settled};
 
 static LIST: Statement = sql!("query/list_feedback");
 static LATEST: Statement = sql!("query/latest_feedback");
@@ -178,6 +178,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn add_feedback(&self, feedback: &NewFeedback) -> Result<(), StoreError> {
-        self.insert_all(&INSERT, feedback.batch()).await
+        let kept = self.insert_all(&INSERT, feedback.batch()).await;
+        settled(kept, async {
+            let latest = self.latest_feedback(&feedback.workout_id, &feedback.user).await?;
+            Ok(latest.is_some_and(|latest| latest.submitted_at == feedback.submitted_at && latest.says(feedback)))
+        })
+        .await
     }
 }

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 use crate::vocab::ModelStatus;
 
 use super::models::{INSERT, NewModel};
-use super::{Store, StoreError};
+use super::{Store, StoreError, settled};
 
 static ARCHIVE: Statement = sql!("query/archive_model");
 static ACTIVATE: Statement = sql!("query/activate_model");
@@ -53,7 +53,11 @@ impl Store {
             Registration::Archive => ModelStatus::Archived,
         };
         let transaction = transaction.insert_many(&INSERT, model.batch(status));
-        match (self.transact(transaction).await, registration) {
+        let registered = settled(self.transact(transaction).await, async {
+            let kept = self.model(model.model_id.as_str()).await?;
+            Ok(kept.artifact_sha256.as_deref() == Some(&model.artifact_sha256) && kept.status == status.as_str())
+        });
+        match (registered.await, registration) {
             (Err(StoreError::Db(error)), Registration::Activate { seen_active }) => Err(self
                 .explain_race(error, "activate the new model", seen_active.as_deref())
                 .await),
@@ -91,7 +95,11 @@ impl Store {
             transaction = transaction.execute(&ARCHIVE, model_params(seen, now), Expect::Rows(1));
         }
         let transaction = transaction.execute(&ACTIVATE, model_params(model_id, now), Expect::Rows(1));
-        match self.transact(transaction).await {
+        let activated = settled(
+            self.transact(transaction).await,
+            self.has_status(model_id, ModelStatus::Active),
+        );
+        match activated.await {
             Err(StoreError::Db(error)) => Err(self
                 .explain_race(error, &format!("activate {model_id}"), seen_active)
                 .await),
@@ -110,10 +118,16 @@ impl Store {
         if !raced {
             return error.into();
         }
-        match self.active_model().await {
-            Ok(active) => lost_race(what.to_owned(), seen, active.as_ref().map(|m| m.model_id.as_str())),
+        match self.active_model().await.map(|active| active.map(|m| m.model_id)) {
+            // Nobody was first: a lock or a connection passed away.
+            Ok(active) if active.as_deref() == seen => error.into(),
+            Ok(active) => lost_race(what.to_owned(), seen, active.as_deref()),
             Err(_) => error.into(),
         }
+    }
+
+    async fn has_status(&self, model_id: &str, status: ModelStatus) -> Result<bool, StoreError> {
+        Ok(self.model(model_id).await?.status == status.as_str())
     }
 
     /// Withdraws a model: `deprecated` from active, `failed` from any status.
@@ -143,7 +157,7 @@ impl Store {
             .with("to", to.as_str())
             .with("reason", reason);
         let transaction = Transaction::new("retire model").execute(&RETIRE, params, Expect::Rows(1));
-        self.transact(transaction).await
+        settled(self.transact(transaction).await, self.has_status(model_id, to)).await
     }
 
     /// The archived model that was active last, or None.

@@ -84,6 +84,18 @@ pub enum StoreError {
     },
 }
 
+/// The answer to a write whose COMMIT may or may not have taken effect, after a look at the store. Where that
+/// cannot be told either, the outcome stays unknown, which callers treat as a passing fault.
+async fn settled(
+    written: Result<(), StoreError>,
+    took_effect: impl Future<Output = Result<bool, StoreError>>,
+) -> Result<(), StoreError> {
+    match written {
+        Err(StoreError::Db(DbError::CommitUnknown { .. })) if matches!(took_effect.await, Ok(true)) => Ok(()),
+        written => written,
+    }
+}
+
 impl Store {
     /// Over an open database.
     pub fn new(db: Db) -> Self {

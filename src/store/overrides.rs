@@ -7,7 +7,7 @@
 //!
 //! Must not know: who may correct what.
 
-use crate::audit::chain::{self, Link};
+use crate::audit::chain::{self, Link, Segment};
 use crate::db::error::DbError;
 use crate::db::statement::{Expect, Statement, Transaction};
 use crate::db::value::{Params, Row};
@@ -17,7 +17,7 @@ use crate::time::{Timestamp, WorkoutDate};
 use crate::vocab::Source;
 
 use super::feedback::{self, NewFeedback};
-use super::write::{Verdict, VerdictChunk, as_conflict};
+use super::write::{Verdict, VerdictChunk};
 use super::{Store, StoreError};
 
 static SET: Statement = sql!("query/set_override");
@@ -145,8 +145,9 @@ impl Store {
             .params(source)
             .with("original", original)
             .with("reason", change.reason);
-        let transaction = sealed(&chunk, head).execute(&SET, params, Expect::Rows(1));
-        self.commit(with_feedback(transaction, said)).await
+        let segment = segment_of(&chunk, head);
+        let transaction = chunk.begin(&segment).execute(&SET, params, Expect::Rows(1));
+        self.transact_sealed(with_feedback(transaction, said), &segment).await
     }
 
     /// Returns a workout to the model's opinion.
@@ -172,13 +173,9 @@ impl Store {
             .with("method", opinion.method)
             .with("model_id", opinion.model.map(|(id, _)| id))
             .with("model_version", opinion.model.map(|(_, version)| version));
-        let transaction = sealed(&chunk, head).execute(&CLEAR, params, Expect::Rows(1));
-        self.commit(with_feedback(transaction, said)).await
-    }
-
-    async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
-        self.transact(transaction).await.map_err(as_conflict)?;
-        Ok(())
+        let segment = segment_of(&chunk, head);
+        let transaction = chunk.begin(&segment).execute(&CLEAR, params, Expect::Rows(1));
+        self.transact_sealed(with_feedback(transaction, said), &segment).await
     }
 
     /// Every workout whose label a person set, by date.
@@ -197,10 +194,9 @@ impl Store {
     }
 }
 
-/// A transaction that begins with the chunk's segment and its history rows.
-fn sealed(chunk: &VerdictChunk<'_>, head: &Link) -> Transaction {
-    let segment = chain::seal(head, chunk.sealed_rows(head.next_segment_id()));
-    chunk.begin(&segment)
+/// The segment that seals the chunk's history rows.
+fn segment_of(chunk: &VerdictChunk<'_>, head: &Link) -> Segment {
+    chain::seal(head, chunk.sealed_rows(head.next_segment_id()))
 }
 
 fn with_feedback(transaction: Transaction, said: Option<&NewFeedback>) -> Transaction {

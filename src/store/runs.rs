@@ -20,7 +20,7 @@ use crate::time::{Timestamp, WorkoutDate};
 use crate::vocab::{RunStatus, Trigger};
 
 use super::workouts::Window;
-use super::{Store, StoreError};
+use super::{Store, StoreError, settled};
 
 static START: Statement = sql!("query/run_start");
 static FINISH: Statement = sql!("query/run_finish");
@@ -251,8 +251,9 @@ impl Store {
             .with("window_from", window.from)
             .with("window_to", window.to)
             .with("started_at", now);
-        self.db.execute(&START, &params).await?;
-        Ok(())
+        let entered = self.db.execute(&START, &params).await;
+        let entered = entered.map(|_| ()).map_err(StoreError::from);
+        settled(entered, async { Ok(self.run(run_id.as_str()).await?.is_some()) }).await
     }
 
     /// Closes a running run.
@@ -288,8 +289,13 @@ impl Store {
             .with("error_kind", failure.map(|f| f.kind.as_str()))
             .with("error_message", failure.map(|f| bounded(&f.message)));
         let transaction = Transaction::new("finish run").execute(&FINISH, params, Expect::Rows(1));
-        self.db.transact(&transaction).await?;
-        Ok(())
+        let closed = self.db.transact(&transaction).await;
+        let closed = closed.map(|_| ()).map_err(StoreError::from);
+        settled(closed, async {
+            let run = self.run(run_id.as_str()).await?;
+            Ok(run.is_some_and(|run| run.status == outcome.status.as_str()))
+        })
+        .await
     }
 
     /// Enters a run that did not begin because another one holds the pipeline, and says so.

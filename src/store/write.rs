@@ -279,7 +279,7 @@ impl Store {
         if let Some((run_id, chunk_no)) = chunk.run {
             transaction = transaction.insert_many(&INSERT_CHUNK, chunk.marker(run_id, chunk_no, segment_id));
         }
-        self.transact(transaction).await.map_err(as_conflict)?;
+        self.transact_sealed(transaction, &segment).await?;
         Ok(Written {
             head: segment.link(),
             rows: chunk.rows(),

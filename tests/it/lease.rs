@@ -236,6 +236,7 @@ fn ambient(at: Timestamp, meddle: impl Fn(&'static str) + Send + Sync + 'static)
         progress: Arc::new(Silent),
         at_point: Arc::new(meddle),
         process: Process::default(),
+        stop: paceline::pipeline::stop::Stop::default(),
     }
 }
 

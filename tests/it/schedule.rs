@@ -53,6 +53,7 @@ impl World {
             progress: Arc::new(Silent),
             at_point: Arc::clone(&self.at_point),
             process: Process::default(),
+            stop: paceline::pipeline::stop::Stop::default(),
         }
     }
 

@@ -86,6 +86,7 @@ impl World {
             entropy: Arc::new(move || entropy.fetch_add(1, Ordering::SeqCst)),
             progress: Arc::new(Silent),
             process: paceline::pipeline::lease::Process::default(),
+            stop: paceline::pipeline::stop::Stop::default(),
             at_point: Arc::new(move |point| points.lock().expect("not poisoned").push(point)),
         }
     }
