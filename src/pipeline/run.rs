@@ -245,8 +245,9 @@ async fn attempt(
         let registration = Registration::Activate {
             seen_active: prepared.seen_active.clone(),
         };
-        register(store, fresh, &registration, None).await?;
+        // Before it is known to be registered: where that is never told, the next attempt finds it active.
         committed.trained = Some((fresh.model_id.to_string(), report.decision.clone()));
+        register(store, fresh, &registration, None).await?;
         ambient.reached("after_activate");
     }
     write(store, pipeline, run_id, &prepared, committed, ambient).await?;
@@ -315,7 +316,7 @@ async fn write(
     ambient.progress.begin("writing", Some(total));
     let mut head = prepared.head;
     let mut done = 0;
-    let reason = reason(prepared);
+    let reason = reason(prepared, committed);
     for changes in chunks_of(&prepared.changes, pipeline.chunk_rows) {
         let chunk = VerdictChunk {
             run: Some((run_id, committed.chunks)),
@@ -343,11 +344,13 @@ async fn write(
 }
 
 /// Why the history rows of this run were written.
-fn reason(prepared: &Prepared) -> String {
-    match (&prepared.chosen, prepared.model_ref()) {
-        (Chosen::Fresh(_), Some((_, version))) => format!("model {version}, trained because {}", prepared.decision),
-        (_, Some((_, version))) => format!("model {version}"),
-        (_, None) => "era rule: no model".to_owned(),
+fn reason(prepared: &Prepared, committed: &Committed) -> String {
+    match (prepared.model_ref(), &committed.trained) {
+        (Some((id, version)), Some((trained, decision))) if trained == id => {
+            format!("model {version}, trained because {}", decision.reason)
+        }
+        (Some((_, version)), _) => format!("model {version}"),
+        (None, _) => "era rule: no model".to_owned(),
     }
 }
 

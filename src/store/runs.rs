@@ -26,6 +26,7 @@ static START: Statement = sql!("query/run_start");
 static FINISH: Statement = sql!("query/run_finish");
 static SKIP: Statement = sql!("query/run_skip");
 static ABANDON: Statement = sql!("query/run_abandon");
+static ABANDON_OTHERS: Statement = sql!("query/run_abandon_others");
 static LAST_SCHEDULED: Statement = sql!("query/last_scheduled");
 static LAST_BEGUN: Statement = sql!("query/last_scheduled_begun");
 static BY_ID: Statement = sql!("query/run_by_id");
@@ -336,6 +337,29 @@ impl Store {
             .with("message", failure.message.as_str())
             .with("now", now);
         self.db.execute(&ABANDON, &params).await?;
+        Ok(())
+    }
+
+    /// Closes every other run of a pipeline that is still open, as [`Store::abandon_run`] would; `run_id`
+    /// holds the pipeline, so no other one is at work.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn abandon_others(
+        &self,
+        pipeline: &str,
+        run_id: &RunId,
+        failure: &RunFailure,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let params = Params::none()
+            .with("pipeline", pipeline)
+            .with("run_id", run_id.as_str())
+            .with("error_stage", failure.stage.as_str())
+            .with("error_kind", failure.kind.as_str())
+            .with("message", failure.message.as_str())
+            .with("now", now);
+        self.db.execute(&ABANDON_OTHERS, &params).await?;
         Ok(())
     }
 

@@ -77,6 +77,37 @@ pub fn url_with_password(of: &str, password: &str) -> String {
     url(USER, password, database_of(of))
 }
 
+/// Makes the tables of `to` hold what those of `from` hold, in every table that both have. TRUNCATE fires no
+/// trigger, so append-only tables are no exception.
+pub fn copy_tables(from: &str, to: &str) {
+    let (from, to) = (database_of(from).to_owned(), database_of(to).to_owned());
+    let socket = server().socket.clone();
+    in_own_runtime(move || async move {
+        let mut conn = administrator(&socket).await.expect("log in as administrator");
+        let columns: Vec<(String, String)> = conn
+            .exec(
+                "SELECT table_name, GROUP_CONCAT(column_name ORDER BY ordinal_position) \
+                 FROM information_schema.columns \
+                 WHERE table_schema = ? AND extra NOT LIKE '%GENERATED%' GROUP BY table_name ORDER BY table_name",
+                (&from,),
+            )
+            .await
+            .expect("its columns");
+        let unchecked = "SET foreign_key_checks = 0".to_owned();
+        let copies = columns.iter().flat_map(|(table, columns)| {
+            [
+                format!("TRUNCATE {to}.{table}"),
+                format!("INSERT INTO {to}.{table} ({columns}) SELECT {columns} FROM {from}.{table}"),
+            ]
+        });
+        for statement in [unchecked].into_iter().chain(copies) {
+            let done = conn.query_drop(&statement).await;
+            done.unwrap_or_else(|e| panic!("{statement}: {e}"));
+        }
+        conn.disconnect().await.expect("disconnect");
+    });
+}
+
 /// The database that a URL of this module names.
 pub fn database_of(url: &str) -> &str {
     url.rsplit('/').next().expect("a database")

@@ -105,6 +105,20 @@ impl TestStore {
         }
     }
 
+    /// The same SQLite store once more, in a folder of its own.
+    pub async fn sqlite_copy(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("paceline.db");
+        self.run(&format!("VACUUM INTO '{}'", file.display())).await;
+        let url = format!("sqlite://{}", file.display());
+        Self {
+            db: connect(&url).await.expect("connect"),
+            url,
+            dialect: Dialect::Sqlite,
+            folder: Some(folder),
+        }
+    }
+
     /// Runs one statement; panics where it fails.
     pub async fn run(&self, text: &str) -> u64 {
         self.db
