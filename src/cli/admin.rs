@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory};
 use serde::Serialize;
 
 use crate::app::{Access, App, read_pipeline};
+use crate::db::Db;
+use crate::db::error::DbError;
 use crate::db::migrate::MigrationPlan;
 use crate::pipeline::{Kind, RunError};
 
@@ -17,6 +20,10 @@ use super::schedule::ListedJson;
 
 /// Tables of others that the question before a migration names.
 const FOREIGN_SHOWN: usize = 5;
+
+/// How often, and how far apart, a migration that another process may be at work on is looked at.
+const MIGRATION_LOOKS: u32 = 20;
+const MIGRATION_PAUSE: Duration = Duration::from_millis(100);
 
 /// `paceline migrate`.
 #[derive(Debug, Args)]
@@ -67,8 +74,8 @@ struct TableJson {
 pub async fn migrate(app: &App, args: &MigrateArgs, output: Output) -> Result<()> {
     let access = if args.dry_run { Access::Preview } else { Access::Bare };
     let store = app.store(access).await?;
-    let failed = |error: crate::db::error::DbError| RunError::store("migrate", error.into());
-    let plan = store.db().migration_plan().await.map_err(failed)?;
+    let failed = |error: DbError| RunError::store("migrate", error.into());
+    let plan = plan_of(store.db()).await.map_err(failed)?;
     if args.dry_run {
         return print_plan(&plan, output);
     }
@@ -91,6 +98,21 @@ pub async fn migrate(app: &App, args: &MigrateArgs, output: Output) -> Result<()
         tables: report.tables.iter().map(table).collect(),
     };
     one(&value, || page(&value, store.db().target()), output)
+}
+
+/// The plan, once no other process is in the middle of a migration: a server makes a table in one transaction
+/// and records it in another, and in between it looks like somebody else's.
+async fn plan_of(db: &Db) -> Result<MigrationPlan, DbError> {
+    for _ in 0..MIGRATION_LOOKS {
+        let plan = db.migration_plan().await?;
+        let has_begun = plan.pending.first().is_some_and(|first| first.version > 0);
+        let in_the_making = |table: &String| plan.pending.iter().any(|pending| pending.name == table);
+        if !has_begun || plan.foreign_tables.is_empty() || !plan.foreign_tables.iter().all(in_the_making) {
+            return Ok(plan);
+        }
+        tokio::time::sleep(MIGRATION_PAUSE).await;
+    }
+    db.migration_plan().await
 }
 
 fn page(value: &MigrateJson, target: &str) -> String {

@@ -7,7 +7,7 @@
 //!
 //! Must not know: what is tried.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 
@@ -20,6 +20,9 @@ pub const MAX_RETRIES: u32 = 4;
 /// How often a short step is tried again: some 20 s in all. Somebody's correction may have to find its
 /// place between the transactions of a long run.
 const STEP_RETRIES: usize = 10;
+
+/// No try begins later than this after the first: each may have to wait for a lock that never comes free.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The pauses: 50 ms, growing to 5 s.
 pub(super) fn pauses() -> ExponentialBuilder {
@@ -38,7 +41,10 @@ pub async fn retried<T, F>(work: impl FnMut() -> F) -> Result<T, RunError>
 where
     F: Future<Output = Result<T, RunError>>,
 {
-    work.retry(pauses()).when(may_pass).await
+    let began = Instant::now();
+    work.retry(pauses())
+        .when(|error| may_pass(error) && began.elapsed() < PATIENCE)
+        .await
 }
 
 /// A race that was lost stays lost: who asked had another state in mind.

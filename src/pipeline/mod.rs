@@ -184,7 +184,7 @@ pub fn store_kind(error: &StoreError) -> Kind {
             | DbError::Unwritable { .. }
             | DbError::Other { .. } => Kind::Data,
         },
-        StoreError::Fenced { .. } => Kind::Fenced,
+        StoreError::Fenced { .. } | StoreError::Closed { .. } => Kind::Fenced,
         StoreError::LostRace { .. } => Kind::Transient,
         StoreError::Frame(_) | StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => Kind::Data,
     }
@@ -195,7 +195,9 @@ pub fn store_hint(error: &StoreError) -> &'static str {
     match error {
         StoreError::Db(db) => db.hint(),
         StoreError::Frame(_) => "correct the named rows in the database",
-        StoreError::Fenced { .. } => "the other run finishes the work; `paceline runs list` shows it",
+        StoreError::Fenced { .. } | StoreError::Closed { .. } => {
+            "the other run finishes the work; `paceline runs list` shows it"
+        }
         StoreError::LostRace { .. } => "look at `paceline model list`, then decide again",
         StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => "",
     }

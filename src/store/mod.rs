@@ -70,6 +70,16 @@ pub enum StoreError {
         /// Who took it.
         by: String,
     },
+    /// The run's row in the ledger has been closed by another run, which took the pipeline over.
+    #[error("{run_id} is {status} in the ledger already: {why}")]
+    Closed {
+        /// The run.
+        run_id: String,
+        /// What the ledger has it as.
+        status: String,
+        /// Why, as the ledger has it.
+        why: String,
+    },
     /// A compare-and-swap lost to another writer.
     #[error(
         "{what}: {now} is active now, {seen} was when this command looked; another process was first, so nothing was changed"

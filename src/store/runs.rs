@@ -260,7 +260,7 @@ impl Store {
     /// Closes a running run.
     ///
     /// # Errors
-    /// [`StoreError::Db`], a conflict where it is not running.
+    /// [`StoreError::Closed`] where it is not running any more; [`StoreError::Db`].
     pub async fn finish_run(&self, run_id: &RunId, outcome: &RunOutcome) -> Result<(), StoreError> {
         let failure = outcome.failure.as_ref();
         let params = Params::none()
@@ -292,11 +292,29 @@ impl Store {
         let transaction = Transaction::new("finish run").execute(&FINISH, params, Expect::Rows(1));
         let closed = self.db.transact(&transaction).await;
         let closed = closed.map(|_| ()).map_err(StoreError::from);
-        settled(closed, async {
+        let closed = settled(closed, async {
             let run = self.run(run_id.as_str()).await?;
             Ok(run.is_some_and(|run| run.status == outcome.status.as_str()))
-        })
-        .await
+        });
+        match closed.await {
+            Err(StoreError::Db(conflict @ DbError::Conflict { .. })) => Err(self.closed_before(run_id, conflict).await),
+            closed => closed,
+        }
+    }
+
+    /// Who closed a run's row before the run itself could.
+    async fn closed_before(&self, run_id: &RunId, conflict: DbError) -> StoreError {
+        match self.run(run_id.as_str()).await {
+            Ok(Some(run)) => StoreError::Closed {
+                run_id: run.run_id,
+                status: run.status,
+                why: run
+                    .failure
+                    .map_or_else(|| "it gives no reason".to_owned(), |failure| failure.message),
+            },
+            Ok(None) => conflict.into(),
+            Err(error) => error,
+        }
     }
 
     /// Enters a run that did not begin because another one holds the pipeline, and says so.

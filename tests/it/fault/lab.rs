@@ -107,10 +107,14 @@ impl Lab {
     /// Prepares a store for `act`.
     pub async fn new(act: Act, dialect: Dialect) -> Self {
         let raw = fresh(dialect).await;
-        let base = act.prepare(raw).await;
-        let desk = match dialect {
+        Self::over(act.prepare(raw).await).await
+    }
+
+    /// Over a store that is prepared already.
+    pub async fn over(base: TestStore) -> Self {
+        let desk = match base.dialect {
             Dialect::Sqlite => None,
-            Dialect::MySql => Some(fresh(dialect).await),
+            Dialect::MySql => Some(fresh(base.dialect).await),
         };
         Self { base, desk }
     }
@@ -125,7 +129,8 @@ impl Lab {
     }
 }
 
-async fn fresh(dialect: Dialect) -> TestStore {
+/// A migrated store.
+pub async fn fresh(dialect: Dialect) -> TestStore {
     let store = match dialect {
         Dialect::Sqlite => TestStore::sqlite().await,
         Dialect::MySql => TestStore::mariadb().await,

@@ -5,6 +5,14 @@
 //! processes get every few.
 
 mod acts;
+mod children;
+mod connection;
+mod disk;
+mod kills;
 mod lab;
 mod matrix;
+mod pauses;
+mod races;
+mod server;
 mod statements;
+mod trial;

@@ -13,14 +13,10 @@ use paceline::db::watch::{Moment, Watch};
 use paceline::store::Store;
 
 use super::acts::Act;
-use super::lab::{AFTER_A_RERUN, Lab, NEVER, Tables, ambient, assert_sound, difference, tables};
+use super::lab::{Lab, ambient};
 use super::matrix::{is_full, tried};
-use crate::support::{TestStore, block_on};
-
-/// The run that fails; the clean one and the rerun have number 0.
-const FAILING: u32 = 0xfa11;
-const FAILING_RUN: &str = "run_20260304_050607_0000fa11";
-const CLEAN_RUN: &str = "run_20260304_050607_00000000";
+use super::trial::{Clean, FAILING};
+use crate::support::block_on;
 
 /// What befalls a store, at one point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,29 +88,6 @@ fn once(fault: Fault, at: usize) -> (Watch, Arc<AtomicBool>) {
     (Arc::new(watch), has_struck)
 }
 
-/// What the clean run leaves behind, compared in two ways.
-struct Clean {
-    whole: Tables,
-    after_a_rerun: Tables,
-    rows_written: String,
-}
-
-async fn rows_written(store: &TestStore) -> String {
-    store.rows("SELECT SUM(rows_written) FROM pipeline_runs").await[0][0].clone()
-}
-
-async fn clean(lab: &mut Lab, act: Act) -> Clean {
-    let store = lab.store().await;
-    let done = act.perform(&Store::new(store.db.clone()), &ambient(0)).await;
-    done.unwrap_or_else(|e| panic!("{act:?}: the clean run: {e}"));
-    assert_sound(store, &format!("{act:?}, clean")).await;
-    Clean {
-        whole: tables(store, &[NEVER]).await,
-        after_a_rerun: tables(store, &[NEVER, AFTER_A_RERUN]).await,
-        rows_written: rows_written(store).await,
-    }
-}
-
 /// One case; false where the act is over before the fault's turn comes.
 async fn befallen(lab: &mut Lab, act: Act, clean: &Clean, fault: Fault, at: usize) -> bool {
     let what = format!("{act:?}, {fault:?} at {at}");
@@ -127,45 +100,12 @@ async fn befallen(lab: &mut Lab, act: Act, clean: &Clean, fault: Fault, at: usiz
         result.unwrap_or_else(|e| panic!("{what}: nothing befell it, and yet: {e}"));
         return false;
     }
-    if fault != Fault::Refused {
-        result.unwrap_or_else(|e| panic!("{what}: it should have got over it: {e}"));
-        assert_sound(store, &what).await;
-        let found = tables(store, &[NEVER]).await;
-        assert_eq!(difference(&found, &clean.whole), None, "{what}");
-        return true;
+    if fault == Fault::Refused {
+        clean.assert_after_rerun(store, result, "on purpose", &what).await;
+    } else {
+        clean.assert_got_over(store, result, &what).await;
     }
-    let mut found = match result {
-        // What is only good to have, such as giving a lease back, is let go.
-        Ok(()) => renamed(tables(store, &[NEVER, AFTER_A_RERUN]).await),
-        Err(error) => {
-            assert!(error.to_string().contains("on purpose"), "{what}: {error}");
-            let again = act.perform(&Store::new(store.db.clone()), &ambient(0)).await;
-            again.unwrap_or_else(|e| panic!("{what}: the rerun: {e}"));
-            without_failed_run(tables(store, &[NEVER, AFTER_A_RERUN]).await)
-        }
-    };
-    assert_sound(store, &what).await;
-    assert_eq!(rows_written(store).await, clean.rows_written, "{what}");
-    // Where it could not be given back, the lease is the next run's, which finds its holder gone.
-    found.insert("pipeline_lease", clean.after_a_rerun["pipeline_lease"].clone());
-    assert_eq!(difference(&found, &clean.after_a_rerun), None, "{what}");
     true
-}
-
-/// As if the failing run had been given the clean one's number.
-fn renamed(mut tables: Tables) -> Tables {
-    for cell in tables.values_mut().flatten().flatten() {
-        *cell = cell.replace(FAILING_RUN, CLEAN_RUN);
-    }
-    tables
-}
-
-/// The ledger has one row more, of the run that failed.
-fn without_failed_run(mut tables: Tables) -> Tables {
-    if let Some(runs) = tables.get_mut("pipeline_runs") {
-        runs.retain(|row| row[0] != FAILING_RUN);
-    }
-    tables
 }
 
 /// Every `step`-th point of every command, beginning with the first.
@@ -174,7 +114,7 @@ fn try_all(dialect: Dialect, store: &str, step: usize) -> usize {
         let mut points = 0;
         for act in Act::ALL {
             let mut lab = Lab::new(act, dialect).await;
-            let clean = clean(&mut lab, act).await;
+            let clean = Clean::of(act, lab.store().await).await;
             for fault in Fault::ALL {
                 // A candidate that is asked for again is another candidate.
                 if act == Act::Candidate && fault == Fault::Refused {

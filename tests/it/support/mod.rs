@@ -8,6 +8,8 @@
 
 pub mod cli;
 pub mod mariadb;
+pub mod private;
+pub mod wire;
 pub mod world;
 
 use std::future::Future;
@@ -116,6 +118,17 @@ impl TestStore {
             url,
             dialect: Dialect::Sqlite,
             folder: Some(folder),
+        }
+    }
+
+    /// A database on a server that is there already, opened as patiently as the program opens one.
+    pub async fn on_server(url: String) -> Self {
+        let parsed: DatabaseUrl = url.parse().expect("a URL");
+        Self {
+            db: Db::connect(&parsed, &ConnectOptions::default()).await.expect("connect"),
+            url,
+            dialect: Dialect::MySql,
+            folder: None,
         }
     }
 
