@@ -125,21 +125,20 @@ impl NewFeedback {
 }
 
 fn decode(row: &Row<'_>) -> Result<StoredFeedback, DbError> {
-    let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     Ok(StoredFeedback {
         feedback_id: row.int(0)?,
         workout_id: row.text(1)?.to_owned(),
-        ai_classification: text(2)?,
+        ai_classification: row.opt_string(2)?,
         ai_confidence: row.opt_real(3)?,
-        user_classification: text(4)?,
+        user_classification: row.opt_string(4)?,
         feedback_type: row.text(5)?.to_owned(),
         certainty: row.opt_int(6)?,
-        comments: text(7)?,
-        model_id: text(8)?,
-        user: text(9)?,
+        comments: row.opt_string(7)?,
+        model_id: row.opt_string(8)?,
+        user: row.opt_string(9)?,
         submitted_at: row.instant(10)?,
         processed: row.opt_int(11)?.unwrap_or(0) != 0,
-        incorporated_in_model: text(12)?,
+        incorporated_in_model: row.opt_string(12)?,
     })
 }
 

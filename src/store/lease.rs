@@ -111,12 +111,11 @@ impl Store {
         let mut found = None;
         self.db
             .query(&READ, &Params::none().with("pipeline", pipeline), |row| {
-                let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
                 found = Some(LeaseRow {
                     fence: row.int(0)?,
-                    holder: text(1)?,
-                    run_id: text(2)?,
-                    process: text(3)?,
+                    holder: row.opt_string(1)?,
+                    run_id: row.opt_string(2)?,
+                    process: row.opt_string(3)?,
                     heartbeat_at: row.instant(4)?,
                     expires_at: row.instant(5)?,
                 });

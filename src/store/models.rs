@@ -245,13 +245,12 @@ fn json(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
 }
 
 fn decode(row: &Row<'_>) -> Result<ModelRow, DbError> {
-    let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     let instant = |index| Ok::<_, DbError>(row.opt_instant(index)?.map(|t| t.to_string()));
     let date = |index| Ok::<_, DbError>(row.opt_micros(index)?.map(|m| WorkoutDate::from_micros(m).to_string()));
     Ok(ModelRow {
         model_id: row.text(0)?.to_owned(),
-        model_name: text(1)?.unwrap_or_default(),
-        model_version: text(2)?.unwrap_or_default(),
+        model_name: row.opt_string(1)?.unwrap_or_default(),
+        model_version: row.opt_string(2)?.unwrap_or_default(),
         status: row.text(3)?.to_owned(),
         is_production: row.opt_int(4)?.unwrap_or(0) != 0,
         trained_at: instant(5)?,
@@ -267,18 +266,18 @@ fn decode(row: &Row<'_>) -> Result<ModelRow, DbError> {
         cluster_distribution: json(row, 15)?,
         confidence_stats: json(row, 16)?,
         n_clusters: row.opt_int(17)?,
-        algorithm_type: text(18)?,
+        algorithm_type: row.opt_string(18)?,
         hyperparameters: json(row, 19)?,
         cluster_to_activity_map: json(row, 20)?,
         activity_type_stats: json(row, 21)?,
-        parent_model_id: text(22)?,
-        created_by: text(23)?,
+        parent_model_id: row.opt_string(22)?,
+        created_by: row.opt_string(23)?,
         created_at: instant(24)?,
         updated_at: instant(25)?,
-        training_notes: text(26)?,
-        performance_notes: text(27)?,
-        artifact_sha256: text(28)?,
-        training_data_sha256: text(29)?,
+        training_notes: row.opt_string(26)?,
+        performance_notes: row.opt_string(27)?,
+        artifact_sha256: row.opt_string(28)?,
+        training_data_sha256: row.opt_string(29)?,
     })
 }
 

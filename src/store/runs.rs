@@ -180,14 +180,13 @@ fn raw(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
 }
 
 fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
-    let owned = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     let date = |index| Ok::<_, DbError>(row.opt_micros(index)?.map(|m| WorkoutDate::from_micros(m).to_string()));
     let count = |index| Ok::<_, DbError>(row.int(index)? as u64);
-    let failure = match row.opt_text(26)? {
+    let failure = match row.opt_string(26)? {
         Some(message) => Some(RunFailure {
-            stage: owned(24)?.unwrap_or_default(),
-            kind: owned(25)?.unwrap_or_default(),
-            message: message.to_owned(),
+            stage: row.opt_string(24)?.unwrap_or_default(),
+            kind: row.opt_string(25)?.unwrap_or_default(),
+            message,
         }),
         None => None,
     };
@@ -200,8 +199,8 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
         window_to: date(5)?,
         started_at: row.instant(6)?.to_string(),
         finished_at: row.opt_instant(7)?.map(|t| t.to_string()),
-        model_id: owned(8)?,
-        model_version: owned(9)?,
+        model_id: row.opt_string(8)?,
+        model_version: row.opt_string(9)?,
         decision: raw(row, 10)?,
         rows: RowCounts {
             read: count(11)?,
@@ -401,8 +400,8 @@ impl Store {
             .query(&CHUNKS, &Params::none().with("run_id", run_id), |row| {
                 chunks.push(LedgerChunk {
                     chunk_no: row.int(0)?,
-                    first_workout_id: row.opt_text(1)?.map(str::to_owned),
-                    last_workout_id: row.opt_text(2)?.map(str::to_owned),
+                    first_workout_id: row.opt_string(1)?,
+                    last_workout_id: row.opt_string(2)?,
                     rows_written: row.int(3)?,
                     segment_id: row.opt_int(4)?,
                     committed_at: row.instant(5)?.to_string(),
