@@ -197,15 +197,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn already_classified(&self, ids: &[&str]) -> Result<Vec<String>, StoreError> {
-        let mut found = Vec::new();
         let list = ids.iter().map(|id| Value::from(*id)).collect();
-        self.db
-            .query(&CLASSIFIED_IDS, &Params::none().with_list("ids", list), |row| {
-                found.push(row.text(0)?.to_owned());
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        let params = Params::none().with_list("ids", list);
+        self.rows(&CLASSIFIED_IDS, &params, |row| Ok(row.text(0)?.to_owned()))
+            .await
     }
 
     /// Streams the verdicts of a window, by date then id, to `each`.
@@ -227,15 +222,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn classification(&self, workout_id: &str) -> Result<Option<StoredClassification>, StoreError> {
-        let mut found = None;
         let params = Params::none().with("workout_id", workout_id);
-        self.db
-            .query(&BY_ID, &params, |row| {
-                found = Some(decode_stored(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        self.row(&BY_ID, &params, decode_stored).await
     }
 
     /// How many workouts carry each label now, by label.
@@ -243,13 +231,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn label_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut counts = Vec::new();
-        self.db
-            .query(&LABEL_COUNTS, &Params::none(), |row| {
-                counts.push((row.text(0)?.to_owned(), row.int(1)? as u64));
-                Ok(())
-            })
-            .await?;
-        Ok(counts)
+        let decode = |row: &Row<'_>| Ok((row.text(0)?.to_owned(), row.int(1)? as u64));
+        self.rows(&LABEL_COUNTS, &Params::none(), decode).await
     }
 }

@@ -148,8 +148,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn feedback(&self, unprocessed: bool) -> Result<Vec<StoredFeedback>, StoreError> {
-        self.feedback_rows(&LIST, Params::none().with("unprocessed", unprocessed))
-            .await
+        let params = Params::none().with("unprocessed", unprocessed);
+        self.rows(&LIST, &params, decode).await
     }
 
     /// A person's latest word on a workout, or None.
@@ -158,18 +158,7 @@ impl Store {
     /// [`StoreError::Db`].
     pub async fn latest_feedback(&self, workout_id: &str, user: &str) -> Result<Option<StoredFeedback>, StoreError> {
         let params = Params::none().with("workout_id", workout_id).with("user_id", user);
-        Ok(self.feedback_rows(&LATEST, params).await?.pop())
-    }
-
-    async fn feedback_rows(&self, statement: &Statement, params: Params) -> Result<Vec<StoredFeedback>, StoreError> {
-        let mut rows = Vec::new();
-        self.db
-            .query(statement, &params, |row| {
-                rows.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(rows)
+        self.row(&LATEST, &params, decode).await
     }
 
     /// Keeps an answer that changes no label.

@@ -74,14 +74,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn history(&self, workout_id: &str) -> Result<Vec<HistoryEntry>, StoreError> {
-        let mut entries = Vec::new();
         let params = Params::none().with("workout_id", workout_id);
-        self.db
-            .query(&BY_WORKOUT, &params, |row| {
-                entries.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(entries)
+        self.rows(&BY_WORKOUT, &params, decode).await
     }
 }

@@ -287,7 +287,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn models(&self) -> Result<Vec<ModelRow>, StoreError> {
-        self.model_rows(&LIST, Params::none()).await
+        self.rows(&LIST, &Params::none(), decode).await
     }
 
     /// The active model, or None.
@@ -295,7 +295,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn active_model(&self) -> Result<Option<ModelRow>, StoreError> {
-        Ok(self.model_rows(&ACTIVE, Params::none()).await?.pop())
+        self.row(&ACTIVE, &Params::none(), decode).await
     }
 
     /// One model by id.
@@ -303,21 +303,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchModel`], [`StoreError::Db`].
     pub async fn model(&self, model_id: &str) -> Result<ModelRow, StoreError> {
-        let mut rows = self
-            .model_rows(&BY_ID, Params::none().with("model_id", model_id))
-            .await?;
-        rows.pop().ok_or_else(|| StoreError::NoSuchModel(model_id.to_owned()))
-    }
-
-    async fn model_rows(&self, statement: &Statement, params: Params) -> Result<Vec<ModelRow>, StoreError> {
-        let mut rows = Vec::new();
-        self.db
-            .query(statement, &params, |row| {
-                rows.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(rows)
+        let params = Params::none().with("model_id", model_id);
+        let found = self.row(&BY_ID, &params, decode).await?;
+        found.ok_or_else(|| StoreError::NoSuchModel(model_id.to_owned()))
     }
 
     /// A model's artifact; None where an older tool registered it without one.
@@ -325,18 +313,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn artifact(&self, model_id: &str) -> Result<Option<StoredArtifact>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(&ARTIFACT, &Params::none().with("model_id", model_id), |row| {
-                if let (Some(artifact), Some(sha256)) = (row.opt_text(0)?, row.opt_text(1)?) {
-                    found = Some(StoredArtifact {
-                        artifact: artifact.to_owned(),
-                        sha256: sha256.to_owned(),
-                    });
-                }
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        let decode = |row: &Row<'_>| {
+            let both = row.opt_string(0)?.zip(row.opt_string(1)?);
+            Ok(both.map(|(artifact, sha256)| StoredArtifact { artifact, sha256 }))
+        };
+        let params = Params::none().with("model_id", model_id);
+        Ok(self.row(&ARTIFACT, &params, decode).await?.flatten())
     }
 }

@@ -185,14 +185,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn overrides(&self) -> Result<Vec<ListedOverride>, StoreError> {
-        let mut rows = Vec::new();
-        self.db
-            .query(&LIST, &Params::none(), |row| {
-                rows.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(rows)
+        self.rows(&LIST, &Params::none(), decode).await
     }
 }
 

@@ -259,14 +259,9 @@ impl Store {
     /// [`StoreError::Db`]. What is wrong with the data is a finding, not an error.
     pub async fn verify(&self, mut on_rows: impl FnMut(u64) + Send) -> Result<Verification, StoreError> {
         let mut findings = Findings::default();
-        let mut segments = Vec::new();
         let mut history = History::default();
         let mut stored = BTreeMap::new();
-        let each = |row: &Row<'_>| {
-            segments.push(segment_of(row)?);
-            Ok(())
-        };
-        self.db.query(&SEGMENTS, &Params::none(), each).await?;
+        let segments = self.rows(&SEGMENTS, &Params::none(), segment_of).await?;
         let each = |row: &Row<'_>| {
             history.push(row, &mut findings)?;
             if history.rows.is_multiple_of(4_096) {

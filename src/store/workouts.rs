@@ -288,15 +288,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn workout(&self, workout_id: &str) -> Result<Option<Workout>, StoreError> {
-        let mut found = None;
         let params = Params::none().with("workout_id", workout_id);
-        self.db
-            .query(&BY_ID, &params, |row| {
-                found = Some(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        self.row(&BY_ID, &params, decode).await
     }
 
     /// The stored form of those of `ids` that exist.
