@@ -25,7 +25,6 @@ static LOAD_WINDOW: Statement = sql!("query/load_classifications_window");
 static CLASSIFIED_IDS: Statement = sql!("query/classified_ids");
 static LIST: Statement = sql!("query/list_classifications");
 static BY_ID: Statement = sql!("query/classification_by_id");
-static LABEL_COUNTS: Statement = sql!("query/label_counts");
 
 #[derive(Default)]
 struct Builders {
@@ -224,14 +223,5 @@ impl Store {
     pub async fn classification(&self, workout_id: &str) -> Result<Option<StoredClassification>, StoreError> {
         let params = Params::none().with("workout_id", workout_id);
         self.row(&BY_ID, &params, decode_stored).await
-    }
-
-    /// How many workouts carry each label now, by label.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`].
-    pub async fn label_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let decode = |row: &Row<'_>| Ok((row.text(0)?.to_owned(), row.int(1)? as u64));
-        self.rows(&LABEL_COUNTS, &Params::none(), decode).await
     }
 }
