@@ -363,25 +363,32 @@ fn what_breaks_in_one_night_does_not_stop_the_next() {
     });
 }
 
+/// Two pipelines that are due: one runs and is held after its load until it is told to go on, which
+/// every run waits for; the other waits in line.
+async fn two_in_line(test: &TestStore) -> (World, Loop, std::sync::mpsc::Sender<()>) {
+    workouts(test).await;
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
+        if point == "after_load" {
+            let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
+            tokio::task::block_in_place(wait).expect("let go");
+        }
+    });
+    let mut watched = Loop::start(world.scheduler(test, &["nightly", "other"]));
+    watched
+        .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
+        .await;
+    // One run at a time: the other pipeline waits in line and has no row yet.
+    one_has_begun(test).await;
+    (world, watched, go)
+}
+
 #[test]
 fn an_overlap_with_the_own_last_run_is_skipped_and_said_once() {
     on_both_stores(|test| async move {
         let test = test;
-        workouts(&test).await;
-        let (go, gate) = std::sync::mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
-        let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
-            if point == "after_load" {
-                let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
-                tokio::task::block_in_place(wait).expect("let go");
-            }
-        });
-        let mut watched = Loop::start(world.scheduler(&test, &["nightly", "other"]));
-        watched
-            .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
-            .await;
-        // One run at a time: the other pipeline waits in line and has no row yet.
-        one_has_begun(&test).await;
+        let (world, mut watched, go) = two_in_line(&test).await;
         world.set("2026-06-02T02:30:00Z");
         watched.tick().await;
         watched
@@ -422,20 +429,7 @@ fn an_overlap_with_the_own_last_run_is_skipped_and_said_once() {
 fn a_signal_lets_the_run_finish_and_what_waits_in_line_not_begin() {
     on_both_stores(|test| async move {
         let test = test;
-        workouts(&test).await;
-        let (go, gate) = std::sync::mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
-        let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
-            if point == "after_load" {
-                let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
-                tokio::task::block_in_place(wait).expect("let go");
-            }
-        });
-        let mut watched = Loop::start(world.scheduler(&test, &["nightly", "other"]));
-        watched
-            .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
-            .await;
-        one_has_begun(&test).await;
+        let (_world, mut watched, go) = two_in_line(&test).await;
         watched.signals.send(Signal::Interrupt).await.expect("alive");
         watched
             .until("stopping", |health| {
