@@ -13,6 +13,7 @@ use paceline::scheduler::health::Health;
 use paceline::scheduler::ticks::Ticks;
 use paceline::scheduler::{Entry, Outcome, Scheduler, Signal};
 use paceline::store::Store;
+use paceline::store::lease::Fence;
 use paceline::time::Timestamp;
 use tokio::sync::mpsc;
 
@@ -226,7 +227,11 @@ fn a_live_holder_is_an_overlap_and_a_silent_one_is_waited_for() {
         assert!(ledger(&test).await.is_empty());
         // A sign of life: an overlap, said once.
         let (at, expiry) = ("2026-06-01T02:30:50Z", "2026-06-01T02:31:50Z");
-        let alive = store.beat_lease(lease.fence(), at.parse().expect("t"), expiry.parse().expect("t"));
+        let fence = Fence {
+            pipeline: "nightly".to_owned(),
+            number: 1,
+        };
+        let alive = store.beat_lease(&fence, at.parse().expect("t"), expiry.parse().expect("t"));
         assert!(alive.await.expect("beat"));
         world.set("2026-06-01T02:31:00Z");
         let outcomes = once(&mut scheduler).await;
