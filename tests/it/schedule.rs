@@ -368,8 +368,8 @@ fn what_breaks_in_one_night_does_not_stop_the_next() {
     });
 }
 
-/// Two pipelines that are due: one runs and is held after its load until it is told to go on, which
-/// every run waits for; the other waits in line.
+/// Two pipelines that are due: one runs, the other waits in line. Each run stops after its load until a
+/// message through the sender lets it go on.
 async fn two_in_line(test: &TestStore) -> (World, Loop, std::sync::mpsc::Sender<()>) {
     workouts(test).await;
     let (go, gate) = std::sync::mpsc::channel::<()>();
