@@ -133,11 +133,6 @@ impl Lease {
         &self.ledger
     }
 
-    /// The acquisition's number.
-    pub fn fence(&self) -> &Fence {
-        &self.fence
-    }
-
     /// Gives the pipeline back.
     pub async fn release(&self, now: Timestamp) {
         self.beat.abort();

@@ -151,14 +151,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn previous_active_model(&self) -> Result<Option<String>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(&PREVIOUS_ACTIVE, &Params::none(), |row| {
-                found = Some(row.text(0)?.to_owned());
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        self.row(&PREVIOUS_ACTIVE, &Params::none(), |row| Ok(row.text(0)?.to_owned()))
+            .await
     }
 }
 
