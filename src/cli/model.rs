@@ -198,7 +198,7 @@ async fn activate(app: &App, store: &Store, model_id: &str, seen: Option<String>
     // A model whose artifact cannot be read would stop the next night; refuse it now.
     load_model(store, model_id).await?;
     store
-        .activate_model(model_id, seen.as_deref(), app.now())
+        .activate_model(model_id, seen.as_deref(), None, app.now())
         .await
         .map_err(|error| RunError::store("activate", error))?;
     let value = ActivationJson {

@@ -10,9 +10,11 @@
 
 pub mod answers;
 pub mod choose;
+pub mod gate;
 pub mod import;
 pub mod labels;
 pub mod lease;
+pub mod lessons;
 pub mod people;
 pub mod plan;
 pub mod prepare;

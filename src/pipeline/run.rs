@@ -22,13 +22,15 @@ use crate::store::models::NewModel;
 use crate::store::privileges;
 use crate::store::quarantine::Stamp;
 use crate::store::runs::RunOutcome;
+use crate::store::taught::Answered;
 use crate::store::workouts::Window;
 use crate::vocab::{RunStatus, Trigger};
 
 use super::choose::Chosen;
+use super::gate::Gated;
 use super::lease::{self, Lease, Refused};
 use super::plan::report_of;
-use super::prepare::{Options, prepare};
+use super::prepare::{Options, Prepared, prepare};
 use super::report::RunReport;
 use super::write::{Committed, merge, write};
 use super::{Ambient, Kind, RunError};
@@ -212,63 +214,116 @@ async fn attempt(
         )
         .await
         .map_err(|e| RunError::store("quarantine", e))?;
-    if let Chosen::Fresh(fresh) = &prepared.chosen {
-        if options.no_activate {
-            register(store, fresh, &Registration::Archive, None).await?;
-            report.status = "candidate";
-            report.chunks = 0;
-            return Ok(report);
+    let desk = Desk {
+        store,
+        run_id,
+        gate: prepared.gate.as_ref(),
+        ambient,
+    };
+    match &prepared.chosen {
+        Chosen::Fresh(fresh) if options.no_activate => {
+            let note = refused(&prepared).map(Gated::note);
+            desk.register(fresh, &Registration::Archive, note).await?;
+            return Ok(unwritten(report, "candidate"));
         }
-        if report.stopped_by_churn {
-            let note = format!("stopped by the churn gate: {}", churn_sentence(&report, pipeline));
-            register(store, fresh, &Registration::Archive, Some(note)).await?;
+        Chosen::Fresh(fresh) if let Some(gate) = refused(&prepared) => {
+            if !prepared.refused_before {
+                desk.register(fresh, &Registration::Archive, Some(gate.note())).await?;
+            }
+            return Err(gate.refusal());
         }
+        Chosen::Fresh(fresh) if report.stopped_by_churn => {
+            let note = format!("stopped by the churn gate: {}", churn_sentence(&report, &prepared));
+            desk.register(fresh, &Registration::Archive, Some(note)).await?;
+        }
+        Chosen::Fresh(fresh) => {
+            let seen_active = prepared.seen_active.clone();
+            desk.register(fresh, &Registration::Activate { seen_active }, None)
+                .await?;
+            committed.trained = Some((
+                fresh.model_id.to_string(),
+                report.decision.clone(),
+                prepared.gate.clone(),
+            ));
+            ambient.reached("after_activate");
+        }
+        Chosen::Active(row) => desk.learn_again(&row.model_id, prepared.again.as_ref()).await?,
+        Chosen::EraOnly => {}
+    }
+    if options.train_only {
+        return Ok(unwritten(report, "trained"));
     }
     if report.stopped_by_churn {
-        return Err(stopped_by_churn(&report, pipeline));
-    }
-    if let Chosen::Fresh(fresh) = &prepared.chosen {
-        let registration = Registration::Activate {
-            seen_active: prepared.seen_active.clone(),
-        };
-        register(store, fresh, &registration, None).await?;
-        committed.trained = Some((fresh.model_id.to_string(), report.decision.clone()));
-        ambient.reached("after_activate");
+        return Err(stopped_by_churn(&report, &prepared));
     }
     write(store, pipeline, run_id, &prepared, committed, ambient).await?;
     Ok(merge(report, committed))
 }
 
-async fn register(
-    store: &Store,
-    fresh: &NewModel,
-    registration: &Registration,
-    note: Option<String>,
-) -> Result<(), RunError> {
-    let mut model = fresh.clone();
-    if note.is_some() {
-        model.performance_notes = note;
-    }
-    store
-        .register_model(&model, registration)
-        .await
-        .map_err(|e| RunError::store("register", e))
+fn refused(prepared: &Prepared) -> Option<&Gated> {
+    prepared.gate.as_ref().filter(|gate| !gate.admitted)
 }
 
-fn churn_sentence(report: &RunReport, pipeline: &Pipeline) -> String {
+/// The report of a run that is to classify nothing.
+fn unwritten(report: RunReport, status: &'static str) -> RunReport {
+    RunReport {
+        status,
+        chunks: 0,
+        rows_written: 0,
+        ..report
+    }
+}
+
+/// Where models are registered, with the evidence of this run.
+struct Desk<'a> {
+    store: &'a Store,
+    run_id: &'a RunId,
+    gate: Option<&'a Gated>,
+    ambient: &'a Ambient,
+}
+
+impl Desk<'_> {
+    async fn register(
+        &self,
+        fresh: &NewModel,
+        registration: &Registration,
+        note: Option<String>,
+    ) -> Result<(), RunError> {
+        let mut model = fresh.clone();
+        if note.is_some() {
+            model.performance_notes = note;
+        }
+        let evidence = self
+            .gate
+            .map(|gate| gate.evidence(Some(self.run_id), self.ambient.now()));
+        let registered = self.store.register_model(&model, registration, evidence.as_ref()).await;
+        registered.map_err(|e| RunError::store("register", e))
+    }
+
+    /// Training on `more` answers gave the active model again: they are learnt.
+    async fn learn_again(&self, model_id: &str, more: Option<&Answered>) -> Result<(), RunError> {
+        let Some(more) = more.filter(|more| !more.is_empty()) else {
+            return Ok(());
+        };
+        let learnt = self.store.learn_again(model_id, more, self.ambient.now()).await;
+        learnt.map_err(|e| RunError::store("register", e))
+    }
+}
+
+fn churn_sentence(report: &RunReport, prepared: &Prepared) -> String {
     format!(
         "{} of the already classified workouts ({:.1} %) would get another label; gate.max_churn allows {:.1} %",
         report.changes.changed,
         report.churn * 100.0,
-        pipeline.max_churn * 100.0
+        prepared.allowed_churn * 100.0
     )
 }
 
-fn stopped_by_churn(report: &RunReport, pipeline: &Pipeline) -> RunError {
+fn stopped_by_churn(report: &RunReport, prepared: &Prepared) -> RunError {
     RunError::new(
         "gate",
         Kind::Gate,
-        churn_sentence(report, pipeline),
+        churn_sentence(report, prepared),
         "nothing was classified; look at `paceline plan --rows`, then run again with --accept-churn or raise gate.max_churn",
     )
 }

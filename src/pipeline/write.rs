@@ -20,6 +20,7 @@ use crate::store::write::{Verdict, VerdictChunk};
 use crate::vocab::Source;
 
 use super::choose::Chosen;
+use super::gate::Gated;
 use super::prepare::Prepared;
 use super::report::{DecisionSummary, MatrixCell, RunReport};
 use super::{Ambient, RunError};
@@ -36,7 +37,7 @@ pub(super) struct Committed {
     /// Transactions.
     pub chunks: u32,
     /// The first attempt's report of its decision: the retry finds the model active already.
-    pub trained: Option<(String, DecisionSummary)>,
+    pub trained: Option<(String, DecisionSummary, Option<Gated>)>,
 }
 
 /// The chunks of a change set: consecutive changes, at most `chunk_rows` each.
@@ -214,10 +215,11 @@ pub(super) fn merge(mut report: RunReport, committed: &mut Committed) -> RunRepo
     report.rows_written = committed.rows;
     report.chunks = committed.chunks;
     report.status = "succeeded";
-    if let Some((model_id, decision)) = &committed.trained
+    if let Some((model_id, decision, gate)) = &committed.trained
         && report.model.model_id.as_ref() == Some(model_id)
     {
         report.decision.clone_from(decision);
+        report.gate.clone_from(gate);
     }
     report
 }

@@ -198,6 +198,12 @@ pub fn evaluate(
     active: &Active<'_>,
     limits: &Limits,
 ) -> Result<Evaluation, TrainError> {
+    if feedback.lessons().is_empty() {
+        // Nothing to compare on: clustering the history twice would show nothing.
+        let mut evaluation = Evaluation::of(&[], 0, candidate.churn, limits, |_| String::new());
+        evaluation.disagreements = feedback.disagreements().len() as u64;
+        return Ok(evaluation);
+    }
     let contender = Contender::of(features, feedback, candidate.params, candidate.seed)?;
     let defender = Defender::of(features, active, candidate.seed)?;
     let folds = teach::folds(&contender.examples, teach::FOLDS);
@@ -400,10 +406,13 @@ fn conclude(all: &Score, earlier: &Score, needed: u64, churn: Option<f64>, limit
         c,
         p,
     } = *all;
-    let found = format!(
-        "of {labelled} labelled workouts it has {candidate_correct} right, the active model {active_correct}: \
+    let found = match labelled {
+        0 => "nobody has labelled a workout that could tell".to_owned(),
+        _ => format!(
+            "of {labelled} labelled workouts it has {candidate_correct} right, the active model {active_correct}: \
          better on {b}, worse on {c} (p = {p:.4})"
-    );
+        ),
+    };
     let alpha = limits.alpha;
     if earlier.c > earlier.b && earlier.p < alpha {
         let Score { labelled, b, c, p, .. } = *earlier;

@@ -10,6 +10,7 @@
 
 pub mod chain;
 pub mod classifications;
+pub mod evaluations;
 pub mod feedback;
 pub mod history;
 pub mod lease;
@@ -20,6 +21,7 @@ pub mod privileges;
 pub mod probe;
 pub mod quarantine;
 pub mod runs;
+pub mod taught;
 pub mod verify;
 pub mod workouts;
 pub mod write;

@@ -17,6 +17,7 @@ use crate::sql;
 use crate::time::{Timestamp, WorkoutDate};
 use crate::vocab::ModelStatus;
 
+use super::taught::Answered;
 use super::{Store, StoreError};
 
 static BY_ID: Statement = sql!("query/model_by_id");
@@ -115,6 +116,8 @@ pub struct NewModel {
     pub artifact_sha256: String,
     /// SHA-256 of the training rows.
     pub training_data_sha256: String,
+    /// The answers it was taught by.
+    pub taught: Answered,
 }
 
 /// One registry row. JSON columns hold JSON text.
@@ -229,7 +232,7 @@ impl NewModel {
     }
 }
 
-fn json(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
+pub(super) fn json(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
     let Some(text) = row.opt_text(index)? else {
         return Ok(None);
     };
