@@ -8,6 +8,7 @@
 mod architecture;
 mod bad_input;
 mod db;
+mod gate;
 mod ingest;
 mod ingest_properties;
 mod learning;
