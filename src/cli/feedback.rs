@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::app::{Access, App};
 use crate::pipeline::answers::{AnswersReport, import_answers};
-use crate::pipeline::people::{DEFAULT_CERTAINTY, Recorded, Said, say};
+use crate::pipeline::people::{Recorded, Said, say};
+use crate::stage::feedback::DEFAULT_CERTAINTY;
 use crate::store::feedback::StoredFeedback;
 use crate::vocab::{FeedbackType, Label};
 

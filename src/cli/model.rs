@@ -7,13 +7,15 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::app::{Access, App};
+use crate::pipeline::activate::retire as withdraw;
 use crate::pipeline::choose::load_model;
-use crate::pipeline::lifecycle::{self, Activation};
 use crate::pipeline::report::{ClusterSummary, cluster_summaries};
 use crate::store::Store;
+use crate::store::evaluations::StoredEvaluation;
 use crate::store::models::ModelRow;
 use crate::vocab::ModelStatus;
 
+use super::model_change::{ActivateArgs, RollbackArgs, TrainArgs, activate, rollback, train};
 use super::model_compare::{CompareArgs, compare};
 use super::output::{Output, Rows, list, number, one, text};
 use super::read::named_model;
@@ -34,18 +36,17 @@ enum ModelCommand {
         /// A model id, or `active`.
         model: String,
     },
+    /// Trains a model on the workouts and on what people said; the gate decides whether it is activated.
+    Train(TrainArgs),
     /// Puts an archived model in production.
-    Activate {
-        /// The model.
-        model_id: String,
-    },
-    /// Puts the model in production that was active before the present one.
-    Rollback,
+    Activate(ActivateArgs),
+    /// Puts the model in production that was active before the present one, and reclassifies with it.
+    Rollback(RollbackArgs),
     /// Withdraws the active model from production; none is active then.
     Deprecate(RetireArgs),
     /// Marks a model as bad, so that it can never be activated again.
     Fail(RetireArgs),
-    /// Compares two models: metrics, and what each would say of every workout.
+    /// Compares two models: metrics, the gate, what each would say of every workout and of what people said.
     Compare(CompareArgs),
     /// Shows a model's ancestors, youngest first.
     Lineage {
@@ -72,12 +73,6 @@ impl ModelArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct ActivationJson {
-    activated: String,
-    was_active: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
 struct RetirementJson {
     model_id: String,
     status: String,
@@ -99,10 +94,9 @@ pub async fn model(app: &App, args: ModelArgs, output: Output) -> Result<()> {
             )
         }
         ModelCommand::Show { model } => show(&store, &model, output).await,
-        ModelCommand::Activate { model_id } => {
-            activated(lifecycle::activate(&store, &model_id, app.now()).await?, output)
-        }
-        ModelCommand::Rollback => activated(lifecycle::rollback(&store, app.now()).await?, output),
+        ModelCommand::Train(args) => train(app, args, output).await,
+        ModelCommand::Activate(args) => activate(app, &store, args, output).await,
+        ModelCommand::Rollback(args) => rollback(app, &store, args, output).await,
         ModelCommand::Deprecate(retire) => self::retire(app, &store, retire, ModelStatus::Deprecated, output).await,
         ModelCommand::Fail(retire) => self::retire(app, &store, retire, ModelStatus::Failed, output).await,
         ModelCommand::Compare(args) => compare(&store, &args, output).await,
@@ -144,10 +138,24 @@ async fn show(store: &Store, name: &str, output: Output) -> Result<()> {
         Ok(model) => (cluster_summaries(&model), None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    one(&row, || page(&row, &clusters, problem.as_deref()), output)
+    let evaluations = store.evaluations(&row.model_id).await?;
+    let shown = Shown {
+        row: &row,
+        evaluations: &evaluations,
+    };
+    one(&shown, || page(&shown, &clusters, problem.as_deref()), output)
 }
 
-fn page(row: &ModelRow, clusters: &[ClusterSummary], problem: Option<&str>) -> String {
+/// The registry row, with what the gate said of the model, newest first.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    row: &'a ModelRow,
+    evaluations: &'a [StoredEvaluation],
+}
+
+fn page(shown: &Shown<'_>, clusters: &[ClusterSummary], problem: Option<&str>) -> String {
+    let row = shown.row;
     let mut page = Rows::new(&["field", "value"]);
     let mut field = |name: &str, value: String| page.push(vec![name.to_owned(), value]);
     let json = |raw: &Option<Box<serde_json::value::RawValue>>| text(raw.as_ref().map(|json| json.get()));
@@ -186,31 +194,26 @@ fn page(row: &ModelRow, clusters: &[ClusterSummary], problem: Option<&str>) -> S
     field("training data SHA-256", text(row.training_data_sha256.as_deref()));
     field("notes", text(row.training_notes.as_deref()));
     field("remarks", text(row.performance_notes.as_deref()));
+    for seen in shown.evaluations {
+        field(&format!("gate {}", seen.evaluated_at), judgement(seen));
+    }
     if let Some(problem) = problem {
         field("PROBLEM", problem.to_owned());
     }
     page.table()
 }
 
-fn activated(activation: Activation, output: Output) -> Result<()> {
-    let value = ActivationJson {
-        activated: activation.activated,
-        was_active: activation.was_active,
+fn judgement(seen: &StoredEvaluation) -> String {
+    let against = text(seen.compared_with.as_deref());
+    let forced = match (&seen.forced_by, &seen.forced_reason) {
+        (Some(by), Some(reason)) if seen.forced => format!("FORCED by {by}: {reason}; "),
+        _ => String::new(),
     };
-    one(
-        &value,
-        || {
-            let (now, was) = (&value.activated, value.was_active.as_deref().unwrap_or("none"));
-            format!(
-                "{now} is active now (before: {was}).\n  reclassify with it: paceline run PIPELINE.toml --retrain never"
-            )
-        },
-        output,
-    )
+    format!("{forced}{} beside {against}: {}", seen.verdict, seen.reason)
 }
 
 async fn retire(app: &App, store: &Store, args: RetireArgs, to: ModelStatus, output: Output) -> Result<()> {
-    lifecycle::retire(store, &args.model_id, to, &args.reason, app.now()).await?;
+    withdraw(store, &args.model_id, to, &args.reason, app.now()).await?;
     let value = RetirementJson {
         model_id: args.model_id,
         status: to.to_string(),

@@ -19,9 +19,8 @@ use crate::store::privileges;
 use crate::store::quarantine::{Quarantined, Stamp};
 use crate::store::{Store, StoreError};
 
-use super::again::retried;
 use super::labels::{ImportedLabel, record_labels};
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RETRIES, RunError, retrying};
 
 /// Rows per transaction: large enough that the round trip does not matter, small enough that a
 /// batch of the longest possible rows stays far below `max_allowed_packet`.
@@ -112,7 +111,10 @@ pub async fn import<R: Read + Send>(
         &[]
     };
     for needs in [&privileges::IMPORT[..], labels] {
-        retried(|| async { store.require(needs).await.map_err(|e| RunError::store("import", e)) }).await?;
+        retrying(RETRIES, || async {
+            store.require(needs).await.map_err(|e| RunError::store("import", e))
+        })
+        .await?;
     }
     let ImportSource { file, mut reader } = source;
     let file = file.as_str();
@@ -123,7 +125,7 @@ pub async fn import<R: Read + Send>(
     };
     ambient.progress.begin("importing", None);
     while let Some(pending) = next_batch(&mut reader, file, &mut report)? {
-        let counts = retried(|| write_batch(store, &pending, ambient)).await?;
+        let counts = retrying(RETRIES, || write_batch(store, &pending, ambient)).await?;
         report.new += counts.0;
         report.changed += counts.1;
         report.unchanged += counts.2;

@@ -15,8 +15,7 @@ use crate::store::Store;
 use crate::store::write::{Verdict, VerdictChunk};
 use crate::vocab::{Label, Source};
 
-use super::again::retried;
-use super::{Ambient, RunError};
+use super::{Ambient, RETRIES, RunError, retrying};
 
 /// A workout and the label its file gives it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,7 +59,7 @@ pub async fn record_labels(
     labels: &[ImportedLabel<'_>],
     ambient: &Ambient,
 ) -> Result<u64, RunError> {
-    retried(|| try_record(store, file, labels, ambient)).await
+    retrying(RETRIES, || try_record(store, file, labels, ambient)).await
 }
 
 async fn try_record(

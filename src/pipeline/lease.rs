@@ -25,8 +25,7 @@ use crate::store::lease::{Claim, Claimed, Fence, LeaseRow};
 use crate::store::runs::RunFailure;
 use crate::time::Timestamp;
 
-use super::again::retried;
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RETRIES, RunError, retrying};
 
 /// How long a run is believed to be alive without a sign of life.
 pub const TTL: Duration = Duration::from_secs(60);
@@ -105,8 +104,7 @@ impl Lease {
             let claimed = store.acquire_lease(&claim, |row| take_over || is_gone(row)).await;
             claimed.map_err(|error| RunError::store("lease", error))
         };
-        let claimed = retried(attempt).await?;
-        let (fence, taken_from) = match claimed {
+        let (fence, taken_from) = match retrying(RETRIES, attempt).await? {
             Claimed::Granted { fence, taken_from } => (fence, taken_from),
             Claimed::Held(row) => return Err(Refused::Held(row)),
         };
@@ -133,11 +131,6 @@ impl Lease {
         &self.ledger
     }
 
-    /// The acquisition's number.
-    pub fn fence(&self) -> &Fence {
-        &self.fence
-    }
-
     /// Gives the pipeline back.
     pub async fn release(&self, now: Timestamp) {
         self.beat.abort();
@@ -145,7 +138,7 @@ impl Lease {
             let released = self.ledger.release_lease(&self.fence, now).await;
             released.map_err(|error| RunError::store("lease", error))
         };
-        if let Err(error) = retried(release).await {
+        if let Err(error) = retrying(RETRIES, release).await {
             // The work is done and committed; the next run merely has to wait for the expiry.
             tracing::warn!(pipeline = self.fence.pipeline, %error, "the lease could not be given back; it expires by itself");
         }
@@ -174,7 +167,7 @@ impl Lease {
             );
             tracing::warn!(pipeline, "{why}");
             let failure = failure("taken_over", why);
-            retried(|| async {
+            retrying(RETRIES, || async {
                 let closed = self.ledger.abandon_run(old, &failure, ambient.now()).await;
                 closed.map_err(|error| RunError::store("lease", error))
             })
@@ -184,7 +177,7 @@ impl Lease {
             "abandoned",
             format!("it left its row open; {run_id} found it and closed it"),
         );
-        retried(|| async {
+        retrying(RETRIES, || async {
             let closed = self
                 .ledger
                 .abandon_others(pipeline, run_id, &failure, ambient.now())

@@ -8,13 +8,15 @@
 //!
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
-pub mod again;
+pub mod activate;
 pub mod answers;
 pub mod choose;
+pub mod compare;
+pub mod gate;
 pub mod import;
 pub mod labels;
 pub mod lease;
-pub mod lifecycle;
+pub mod lessons;
 pub mod people;
 pub mod plan;
 pub mod prepare;
@@ -22,12 +24,17 @@ pub mod register;
 pub mod report;
 pub mod run;
 pub mod stop;
+mod write;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backon::{ExponentialBuilder, Retryable};
 
 use crate::db::error::DbError;
 use crate::store::StoreError;
+use crate::store::runs::RunFailure;
 use crate::time::Timestamp;
 
 /// What a run takes from the world outside: all of it passed in by `app`.
@@ -141,6 +148,16 @@ impl fmt::Display for RunError {
     }
 }
 
+impl From<&RunError> for RunFailure {
+    fn from(error: &RunError) -> Self {
+        Self {
+            stage: error.stage.to_owned(),
+            kind: error.kind.as_str().to_owned(),
+            message: error.source.to_string(),
+        }
+    }
+}
+
 // The display holds the whole cause already; naming it as source too would print it twice.
 impl std::error::Error for RunError {}
 
@@ -160,11 +177,46 @@ impl RunError {
         }
     }
 
+    /// A failure that only a fault of Paceline itself explains.
+    pub fn bug(stage: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let hint = "this is a bug in Paceline; please report it with this message";
+        Self::new(stage, Kind::Bug, source, hint)
+    }
+
     /// A failure of the store during `stage`.
     pub fn store(stage: &'static str, error: StoreError) -> Self {
         let hint = store_hint(&error);
         Self::new(stage, store_kind(&error), error, hint)
     }
+}
+
+/// How often a short piece of work is tried again.
+pub(crate) const RETRIES: usize = 6;
+/// No try begins later than this after the first: each may have to wait for a lock that does not come free.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pauses between tries: 50 ms, growing to 5 s, with jitter, so that two which collided do not collide
+/// again in step.
+pub(crate) fn pauses(times: usize) -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(times)
+}
+
+/// Does a short piece of work again, at most `times` more and with jittered pauses, while it fails of a
+/// passing fault. A race that was lost stays lost: who asked had another state in mind.
+pub(crate) async fn retrying<T, F>(times: usize, work: impl FnMut() -> F) -> Result<T, RunError>
+where
+    F: Future<Output = Result<T, RunError>>,
+{
+    let began = Instant::now();
+    let may_pass = |error: &RunError| {
+        let lost = matches!(error.source.downcast_ref(), Some(StoreError::LostRace { .. }));
+        error.kind == Kind::Transient && !lost && began.elapsed() < PATIENCE
+    };
+    work.retry(pauses(times)).when(may_pass).await
 }
 
 /// What a store error means for retry and exit code.

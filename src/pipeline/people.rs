@@ -9,19 +9,19 @@
 
 use crate::ingest::Workout;
 use crate::stage::classify::{Explanation, explain};
-use crate::stage::features::duration_min;
+use crate::stage::features::{duration_min, features_json};
+use crate::stage::feedback::{DEFAULT_CERTAINTY, MAX_CERTAINTY};
 use crate::store::Store;
 use crate::store::classifications::StoredClassification;
 use crate::store::feedback::NewFeedback;
 use crate::store::overrides::{LabelChange, Opinion};
 use crate::vocab::{FeedbackType, Label, Source};
 
-use super::again::retried;
 use super::choose::load_model;
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RunError, retrying};
 
-/// How sure a person is when they do not say: the middle of 1 to 5.
-pub const DEFAULT_CERTAINTY: u8 = 3;
+/// How often an answer is tried again: a person waits for it, beside runs that write for long.
+const RETRIES: usize = 10;
 
 /// One thing that a person says of one workout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn failed(error: crate::store::StoreError) -> RunError {
 impl Said {
     /// Checks what the types cannot: a label exactly where a correction is, certainty 1 to 5.
     fn check(&self) -> Result<(), RunError> {
-        if !(1..=5).contains(&self.certainty) {
+        if !(1..=MAX_CERTAINTY).contains(&self.certainty) {
             let what = format!("certainty {} is outside 1 (a guess) to 5 (sure)", self.certainty);
             return Err(refused(what, "give --certainty 1, 2, 3, 4 or 5"));
         }
@@ -103,7 +103,7 @@ impl Said {
 /// label, a certainty outside 1 to 5; otherwise of the store.
 pub async fn say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Recorded, RunError> {
     said.check()?;
-    retried(|| try_say(store, said, ambient)).await
+    retrying(RETRIES, || try_say(store, said, ambient)).await
 }
 
 async fn try_say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Recorded, RunError> {
@@ -207,12 +207,11 @@ async fn answerable(store: &Store, workout_id: &str) -> Result<(Workout, StoredC
 }
 
 fn features_of(workout: &Workout) -> String {
-    let features = serde_json::json!({
-        "avg_pace": workout.avg_pace,
-        "distance_mi": workout.distance_mi,
-        "duration_min": workout.duration_sec.map(duration_min),
-    });
-    features.to_string()
+    features_json(
+        workout.avg_pace,
+        workout.distance_mi,
+        workout.duration_sec.map(duration_min),
+    )
 }
 
 /// Returns a workout to the active model's opinion, and takes the person's answer back: it teaches no
@@ -227,7 +226,7 @@ pub async fn clear(
     reason: &str,
     ambient: &Ambient,
 ) -> Result<Cleared, RunError> {
-    retried(|| try_clear(store, workout_id, user, reason, ambient)).await
+    retrying(RETRIES, || try_clear(store, workout_id, user, reason, ambient)).await
 }
 
 async fn try_clear(

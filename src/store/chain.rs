@@ -11,7 +11,7 @@
 use crate::audit::chain::{Link, Segment};
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Statement, Transaction};
-use crate::db::value::Params;
+use crate::db::value::{Params, Row};
 use crate::id::RunId;
 use crate::sql;
 use crate::time::Timestamp;
@@ -50,29 +50,27 @@ pub(super) fn segment_batch(segment: &Segment, run_id: Option<&RunId>, now: Time
         .same(now)
 }
 
+fn decode(row: &Row<'_>) -> Result<Link, DbError> {
+    let text = row.text(1)?;
+    let head = text.parse().map_err(|_| DbError::Decode {
+        column: "head".to_owned(),
+        expected: "SHA-256 in hexadecimal",
+        found: text.to_owned(),
+    })?;
+    Ok(Link {
+        segment_id: row.int(0)?,
+        head,
+    })
+}
+
 impl Store {
     /// The last segment's number and head, or the genesis link on a fresh store.
     ///
     /// # Errors
     /// [`StoreError::Db`], with [`DbError::Decode`] where the head is no hash.
     pub async fn chain_head(&self) -> Result<Link, StoreError> {
-        let mut link = Link::genesis();
-        self.db
-            .query(&HEAD, &Params::none(), |row| {
-                let text = row.text(1)?;
-                let head = text.parse().map_err(|_| DbError::Decode {
-                    column: "head".to_owned(),
-                    expected: "SHA-256 in hexadecimal",
-                    found: text.to_owned(),
-                })?;
-                link = Link {
-                    segment_id: row.int(0)?,
-                    head,
-                };
-                Ok(())
-            })
-            .await?;
-        Ok(link)
+        let link = self.row(&HEAD, &Params::none(), decode).await?;
+        Ok(link.unwrap_or_else(Link::genesis))
     }
 
     /// Commits a transaction that extends the chain by `segment`. Where the connection is lost during COMMIT,
@@ -83,18 +81,13 @@ impl Store {
     /// Nothing is written then.
     pub(super) async fn transact_sealed(&self, transaction: Transaction, segment: &Segment) -> Result<(), StoreError> {
         let written = self.transact(transaction).await.map_err(as_conflict);
-        settled(written, self.is_sealed(segment)).await
+        settled(written, || async { self.is_sealed(segment).await }).await
     }
 
     async fn is_sealed(&self, segment: &Segment) -> Result<bool, StoreError> {
-        let (mut found, ours) = (false, segment.head.to_string());
+        let ours = segment.head.to_string();
         let params = Params::none().with("segment_id", segment.segment_id);
-        self.db
-            .query(&SEGMENT_HEAD, &params, |row| {
-                found = row.text(0)? == ours;
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        let found = self.row(&SEGMENT_HEAD, &params, |row| Ok(row.text(0)? == ours)).await?;
+        Ok(found.unwrap_or(false))
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod chain;
 pub mod classifications;
+pub mod evaluations;
 pub mod feedback;
 pub mod history;
 pub mod lease;
@@ -20,12 +21,17 @@ pub mod privileges;
 pub mod probe;
 pub mod quarantine;
 pub mod runs;
+pub mod taught;
 pub mod verify;
 pub mod workouts;
 pub mod write;
 
+use std::time::Duration;
+
 use crate::db::Db;
 use crate::db::error::DbError;
+use crate::db::statement::Statement;
+use crate::db::value::{Params, Row};
 use crate::stage::frame::FrameError;
 
 /// The domain's view of one database.
@@ -94,16 +100,26 @@ pub enum StoreError {
     },
 }
 
+/// How long after a lost answer the store is looked at: a server that has received a COMMIT may still be at it
+/// when its client is gone.
+const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(40), Duration::from_millis(160)];
+
 /// The answer to a write whose COMMIT may or may not have taken effect, after a look at the store. Where that
-/// cannot be told either, the outcome stays unknown, which callers treat as a passing fault.
-async fn settled(
-    written: Result<(), StoreError>,
-    took_effect: impl Future<Output = Result<bool, StoreError>>,
-) -> Result<(), StoreError> {
-    match written {
-        Err(StoreError::Db(DbError::CommitUnknown { .. })) if matches!(took_effect.await, Ok(true)) => Ok(()),
-        written => written,
+/// cannot be told, the outcome stays unknown, which callers treat as a passing fault.
+async fn settled<F>(written: Result<(), StoreError>, took_effect: impl Fn() -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<bool, StoreError>>,
+{
+    if !matches!(written, Err(StoreError::Db(DbError::CommitUnknown { .. }))) {
+        return written;
     }
+    for wait in LOOKS {
+        tokio::time::sleep(wait).await;
+        if matches!(took_effect().await, Ok(true)) {
+            return Ok(());
+        }
+    }
+    written
 }
 
 impl Store {
@@ -115,5 +131,31 @@ impl Store {
     /// The database below, for probes and migrations.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Every row of the result in order, decoded.
+    async fn rows<T: Send>(
+        &self,
+        statement: &Statement,
+        params: &Params,
+        mut decode: impl FnMut(&Row<'_>) -> Result<T, DbError> + Send,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        let each = |row: &Row<'_>| {
+            rows.push(decode(row)?);
+            Ok(())
+        };
+        self.db.query(statement, params, each).await?;
+        Ok(rows)
+    }
+
+    /// The row of a result that has at most one, decoded; of more, the last.
+    async fn row<T: Send>(
+        &self,
+        statement: &Statement,
+        params: &Params,
+        decode: impl FnMut(&Row<'_>) -> Result<T, DbError> + Send,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.rows(statement, params, decode).await?.pop())
     }
 }

@@ -181,14 +181,13 @@ fn raw(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
 }
 
 fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
-    let owned = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     let date = |index| Ok::<_, DbError>(row.opt_micros(index)?.map(|m| WorkoutDate::from_micros(m).to_string()));
     let count = |index| Ok::<_, DbError>(row.int(index)? as u64);
-    let failure = match row.opt_text(26)? {
+    let failure = match row.opt_string(26)? {
         Some(message) => Some(RunFailure {
-            stage: owned(24)?.unwrap_or_default(),
-            kind: owned(25)?.unwrap_or_default(),
-            message: message.to_owned(),
+            stage: row.opt_string(24)?.unwrap_or_default(),
+            kind: row.opt_string(25)?.unwrap_or_default(),
+            message,
         }),
         None => None,
     };
@@ -201,8 +200,8 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
         window_to: date(5)?,
         started_at: row.instant(6)?.to_string(),
         finished_at: row.opt_instant(7)?.map(|t| t.to_string()),
-        model_id: owned(8)?,
-        model_version: owned(9)?,
+        model_id: row.opt_string(8)?,
+        model_version: row.opt_string(9)?,
         decision: raw(row, 10)?,
         rows: RowCounts {
             read: count(11)?,
@@ -222,6 +221,25 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
         matrix: raw(row, 22)?,
         detail: raw(row, 23)?,
         failure,
+    })
+}
+
+fn decode_scheduled(row: &Row<'_>) -> Result<ScheduledRun, DbError> {
+    Ok(ScheduledRun {
+        run_id: row.text(0)?.to_owned(),
+        status: row.text(1)?.to_owned(),
+        started_at: row.instant(2)?,
+    })
+}
+
+fn decode_chunk(row: &Row<'_>) -> Result<LedgerChunk, DbError> {
+    Ok(LedgerChunk {
+        chunk_no: row.int(0)?,
+        first_workout_id: row.opt_string(1)?,
+        last_workout_id: row.opt_string(2)?,
+        rows_written: row.int(3)?,
+        segment_id: row.opt_int(4)?,
+        committed_at: row.instant(5)?.to_string(),
     })
 }
 
@@ -254,7 +272,7 @@ impl Store {
             .with("started_at", now);
         let entered = self.db.execute(&START, &params).await;
         let entered = entered.map(|_| ()).map_err(StoreError::from);
-        settled(entered, async { Ok(self.run(run_id.as_str()).await?.is_some()) }).await
+        settled(entered, async || Ok(self.run(run_id.as_str()).await?.is_some())).await
     }
 
     /// Closes a running run.
@@ -292,29 +310,34 @@ impl Store {
         let transaction = Transaction::new("finish run").execute(&FINISH, params, Expect::Rows(1));
         let closed = self.db.transact(&transaction).await;
         let closed = closed.map(|_| ()).map_err(StoreError::from);
-        let closed = settled(closed, async {
+        let closed = settled(closed, || async {
             let run = self.run(run_id.as_str()).await?;
             Ok(run.is_some_and(|run| run.status == outcome.status.as_str()))
         });
         match closed.await {
-            Err(StoreError::Db(conflict @ DbError::Conflict { .. })) => Err(self.closed_before(run_id, conflict).await),
+            Err(StoreError::Db(conflict @ DbError::Conflict { .. })) => {
+                self.closed_before(run_id, outcome, conflict).await
+            }
             closed => closed,
         }
     }
 
     /// Who closed a run's row before the run itself could.
-    async fn closed_before(&self, run_id: &RunId, conflict: DbError) -> StoreError {
-        match self.run(run_id.as_str()).await {
-            Ok(Some(run)) => StoreError::Closed {
-                run_id: run.run_id,
-                status: run.status,
-                why: run
-                    .failure
-                    .map_or_else(|| "it gives no reason".to_owned(), |failure| failure.message),
-            },
-            Ok(None) => conflict.into(),
-            Err(error) => error,
+    async fn closed_before(&self, run_id: &RunId, outcome: &RunOutcome, conflict: DbError) -> Result<(), StoreError> {
+        let Some(run) = self.run(run_id.as_str()).await? else {
+            return Err(conflict.into());
+        };
+        // An earlier try of ours, whose answer was lost.
+        if run.status == outcome.status.as_str() && run.finished_at == Some(outcome.finished_at.to_string()) {
+            return Ok(());
         }
+        Err(StoreError::Closed {
+            run_id: run.run_id,
+            status: run.status,
+            why: run
+                .failure
+                .map_or_else(|| "it gives no reason".to_owned(), |failure| failure.message),
+        })
     }
 
     /// Enters a run that did not begin because another one holds the pipeline, and says so.
@@ -386,7 +409,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn last_scheduled(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        self.scheduled_run(&LAST_SCHEDULED, pipeline).await
+        let params = Params::none().with("pipeline", pipeline);
+        self.row(&LAST_SCHEDULED, &params, decode_scheduled).await
     }
 
     /// The last scheduled run of a pipeline that was not skipped.
@@ -394,22 +418,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn last_scheduled_begun(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        self.scheduled_run(&LAST_BEGUN, pipeline).await
-    }
-
-    async fn scheduled_run(&self, statement: &Statement, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(statement, &Params::none().with("pipeline", pipeline), |row| {
-                found = Some(ScheduledRun {
-                    run_id: row.text(0)?.to_owned(),
-                    status: row.text(1)?.to_owned(),
-                    started_at: row.instant(2)?,
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        let params = Params::none().with("pipeline", pipeline);
+        self.row(&LAST_BEGUN, &params, decode_scheduled).await
     }
 
     /// The latest `limit` runs, newest first.
@@ -417,7 +427,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn runs(&self, limit: u32) -> Result<Vec<LedgerRun>, StoreError> {
-        self.ledger(&LIST, Params::none().with("limit", limit)).await
+        let params = Params::none().with("limit", limit);
+        self.rows(&LIST, &params, decode).await
     }
 
     /// One run, or None.
@@ -425,18 +436,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn run(&self, run_id: &str) -> Result<Option<LedgerRun>, StoreError> {
-        Ok(self.ledger(&BY_ID, Params::none().with("run_id", run_id)).await?.pop())
-    }
-
-    async fn ledger(&self, statement: &Statement, params: Params) -> Result<Vec<LedgerRun>, StoreError> {
-        let mut runs = Vec::new();
-        self.db
-            .query(statement, &params, |row| {
-                runs.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(runs)
+        let params = Params::none().with("run_id", run_id);
+        self.row(&BY_ID, &params, decode).await
     }
 
     /// The committed transactions of one run, in order.
@@ -444,20 +445,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn chunks(&self, run_id: &str) -> Result<Vec<LedgerChunk>, StoreError> {
-        let mut chunks = Vec::new();
-        self.db
-            .query(&CHUNKS, &Params::none().with("run_id", run_id), |row| {
-                chunks.push(LedgerChunk {
-                    chunk_no: row.int(0)?,
-                    first_workout_id: row.opt_text(1)?.map(str::to_owned),
-                    last_workout_id: row.opt_text(2)?.map(str::to_owned),
-                    rows_written: row.int(3)?,
-                    segment_id: row.opt_int(4)?,
-                    committed_at: row.instant(5)?.to_string(),
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(chunks)
+        let params = Params::none().with("run_id", run_id);
+        self.rows(&CHUNKS, &params, decode_chunk).await
     }
 }

@@ -164,13 +164,12 @@ fn segment_of(row: &Row<'_>) -> Result<Segment, DbError> {
 }
 
 fn state_of(row: &Row<'_>) -> Result<(String, State), DbError> {
-    let owned = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     let state = State {
         label: row.text(1)?.to_owned(),
         is_override: row.opt_int(2)?.unwrap_or(0) != 0,
         change_count: row.opt_int(3)?.unwrap_or(0),
-        model_id: owned(4)?,
-        run_id: owned(5)?,
+        model_id: row.opt_string(4)?,
+        run_id: row.opt_string(5)?,
     };
     Ok((row.text(0)?.to_owned(), state))
 }
@@ -260,14 +259,9 @@ impl Store {
     /// [`StoreError::Db`]. What is wrong with the data is a finding, not an error.
     pub async fn verify(&self, mut on_rows: impl FnMut(u64) + Send) -> Result<Verification, StoreError> {
         let mut findings = Findings::default();
-        let mut segments = Vec::new();
         let mut history = History::default();
         let mut stored = BTreeMap::new();
-        let each = |row: &Row<'_>| {
-            segments.push(segment_of(row)?);
-            Ok(())
-        };
-        self.db.query(&SEGMENTS, &Params::none(), each).await?;
+        let segments = self.rows(&SEGMENTS, &Params::none(), segment_of).await?;
         let each = |row: &Row<'_>| {
             history.push(row, &mut findings)?;
             if history.rows.is_multiple_of(4_096) {

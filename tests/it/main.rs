@@ -9,6 +9,7 @@ mod architecture;
 mod bad_input;
 mod db;
 mod fault;
+mod gate;
 mod ingest;
 mod ingest_properties;
 mod learning;

@@ -1,10 +1,11 @@
 //! The writing commands, as the library performs them, each with the store that it is performed on.
 
+use paceline::pipeline::activate::{activate, predecessor, retire};
 use paceline::pipeline::import::{ImportOptions, ImportSource, import};
 use paceline::pipeline::people::{Said, clear, say};
 use paceline::pipeline::prepare::Options;
 use paceline::pipeline::run::run;
-use paceline::pipeline::{Ambient, RunError, lifecycle};
+use paceline::pipeline::{Ambient, RunError};
 use paceline::stage::decide::Retrain;
 use paceline::store::Store;
 use paceline::vocab::{FeedbackType, Label, ModelStatus, Trigger};
@@ -146,11 +147,14 @@ impl Act {
                 say(store, &said, ambient).await.map(|_| ())
             }
             Self::Clear => clear(store, "w04", "anna", "a mistake", ambient).await.map(|_| ()),
-            Self::Activate => lifecycle::activate(store, FIRST_MODEL, ambient.now()).await.map(|_| ()),
-            Self::Rollback => lifecycle::rollback(store, ambient.now()).await.map(|_| ()),
+            Self::Activate => activate(store, FIRST_MODEL, None, ambient).await.map(|_| ()),
+            Self::Rollback => {
+                let previous = predecessor(store).await?;
+                activate(store, &previous, None, ambient).await.map(|_| ())
+            }
             Self::Deprecate => {
                 let (to, now) = (ModelStatus::Deprecated, ambient.now());
-                lifecycle::retire(store, SECOND_MODEL, to, "worse", now).await
+                retire(store, SECOND_MODEL, to, "worse", now).await
             }
         }
     }

@@ -64,7 +64,7 @@ fn kills() -> Vec<Kill> {
         kill(
             "model rollback",
             &[FIRST, NIGHT, MORE, AGAIN],
-            &["model", "rollback"],
+            &["model", "rollback", "--no-reclassify"],
             none,
         ),
     ]

@@ -18,7 +18,7 @@ use crate::support::{TestStore, mariadb, now};
 pub type Tables = BTreeMap<&'static str, Vec<Vec<String>>>;
 
 /// Each table that is compared, with its order.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 12] = [
     ("workout_summary", "workout_id"),
     ("workout_ml_classifications", "workout_id"),
     ("workout_classification_history", "history_id"),
@@ -29,6 +29,8 @@ const TABLES: [(&str, &str); 10] = [
     ("pipeline_lease", "pipeline"),
     ("quarantined_rows", "quarantine_id"),
     ("user_classification_feedback", "feedback_id"),
+    ("model_evaluations", "evaluation_id"),
+    ("model_feedback", "model_id, first_id"),
 ];
 
 /// What is never compared: table, column, why.
@@ -46,6 +48,7 @@ pub const NEVER: &[(&str, &str, &str)] = &[
     ("ml_model_registry", "registry_id", "as above"),
     ("quarantined_rows", "quarantine_id", "as above"),
     ("user_classification_feedback", "feedback_id", "as above"),
+    ("model_evaluations", "evaluation_id", "as above"),
     (
         "pipeline_lease",
         "fence",
@@ -93,6 +96,7 @@ pub const AFTER_A_RERUN: &[(&str, &str, &str)] = &[
     ),
     ("pipeline_runs", "matrix", "as above"),
     ("quarantined_rows", "run_id", "the run that met the row first"),
+    ("model_evaluations", "run_id", "the run that compared"),
 ];
 
 /// A store on which an act can be performed time and again.

@@ -89,7 +89,7 @@ fn races() -> Vec<Race> {
         race(
             "model rollback",
             &[IMPORT, NIGHT, "import {more}", AGAIN],
-            &["model", "rollback"],
+            &["model", "rollback", "--no-reclassify"],
             &[(1, "another process was first"), (1, "only a model that is archived")],
             false,
         ),
