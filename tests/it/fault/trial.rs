@@ -27,6 +27,9 @@ impl Clean {
         let done = act.perform(&Store::new(store.db.clone()), &ambient(0)).await;
         done.unwrap_or_else(|e| panic!("{act:?}: the clean run: {e}"));
         assert_sound(store, &format!("{act:?}, clean")).await;
+        if act == Act::RetrainNight {
+            assert_covers_every_outcome(store).await;
+        }
         Self {
             act,
             whole: tables(store, &[NEVER]).await,
@@ -62,6 +65,17 @@ impl Clean {
         found.insert("pipeline_lease", self.after_a_rerun["pipeline_lease"].clone());
         assert_eq!(difference(&found, &self.after_a_rerun), None, "{what}");
     }
+}
+
+/// A fault can only be shown to do no harm to what the act does at all.
+async fn assert_covers_every_outcome(store: &TestStore) {
+    let counts = "SELECT new_count, changed_count, refreshed_count, protected_count, rows_quarantined \
+                  FROM pipeline_runs WHERE run_id = ";
+    let found = store.rows(&format!("{counts}'{CLEAN_RUN}'")).await;
+    assert!(
+        found[0].iter().all(|count| count != "0"),
+        "new, changed, refreshed, protected, quarantined: {found:?}"
+    );
 }
 
 async fn rows_written(store: &TestStore) -> String {
