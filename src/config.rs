@@ -100,7 +100,7 @@ struct File {
     write: Write,
     #[serde(default)]
     audit: Audit,
-    schedule: Option<schedule::Section>,
+    schedule: Option<Schedule>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -306,6 +306,11 @@ impl Pipeline {
         {
             return Err(whole_file(format!("source.from {from} is not before source.to {to}")));
         }
+        let watches = pipeline.schedule.as_ref().is_some_and(|schedule| schedule.on_feedback);
+        if watches && pipeline.reuse.retrain != Retrain::Auto {
+            let message = "schedule.on_feedback runs what is to learn from corrections, which retrain.mode = \"auto\" does";
+            return Err(whole_file(message.to_owned()));
+        }
         Ok(pipeline)
     }
 
@@ -352,7 +357,7 @@ impl Pipeline {
             max_churn: file.gate.max_churn.unwrap_or(0.25),
             chunk_rows: file.write.chunk_rows.unwrap_or(5_000),
             log_refreshed: file.audit.log == Some(Log::All),
-            schedule: file.schedule.map(Schedule::from),
+            schedule: file.schedule,
         }
     }
 }
@@ -437,7 +442,7 @@ mod tests {
             .expect("valid")
             .schedule
             .expect("a schedule");
-        assert_eq!(schedule.cron.as_str(), "30 2 * * *");
+        assert_eq!((schedule.pattern(), schedule.on_feedback), (Some("30 2 * * *"), false));
         assert_eq!(
             (schedule.zone.name(), schedule.catchup),
             ("Europe/Berlin", Catchup::None)
@@ -450,7 +455,29 @@ mod tests {
             (unknown.line, unknown.suggestion.as_deref()),
             (Some(5), Some("catchup"))
         );
-        assert!(error("name='n'\n[schedule]\n").message.contains("missing field `cron`"));
+    }
+
+    #[test]
+    fn a_pipeline_may_watch_what_people_say_with_or_without_a_time() {
+        let parse = |keys: &str| Pipeline::parse(&format!("name='n'\n[schedule]\n{keys}"), "p.toml");
+        let watching = parse("on_feedback = true").expect("valid");
+        let schedule = watching.schedule.expect("a schedule");
+        assert_eq!((schedule.pattern(), schedule.on_feedback), (None, true));
+        let both = parse("on_feedback = true\ncron = '@daily'").expect("valid").schedule;
+        assert_eq!(both.expect("a schedule").pattern(), Some("@daily"));
+        for (keys, why) in [
+            ("", "says no time"),
+            ("on_feedback = false", "says no time"),
+            ("on_feedback = true\ntimezone = 'UTC'", "timezone is about the times of cron"),
+            ("on_feedback = true\ncatchup = 'none'", "catchup is about the times of cron"),
+            ("on_feedback = true\n[retrain]\nmode = 'never'", "retrain.mode = \"auto\""),
+            ("on_feedback = true\n[retrain]\nmode = 'always'", "retrain.mode = \"auto\""),
+        ] {
+            let error = parse(keys).expect_err(keys);
+            assert!(error.message.contains(why), "{error}");
+        }
+        let error = error("name='n'\n\n[schedule]\ncatchup = 'last'");
+        assert_eq!(error.line, Some(3), "{error}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::app::{Access, App, read_pipeline};
 use crate::db::migrate::MigrationPlan;
 use crate::pipeline::{Kind, RunError};
+use crate::scheduler::Entry;
 
 use super::output::{Output, Rows, json, line, list, one};
 use super::schedule::ListedJson;
@@ -183,9 +184,12 @@ struct ValidateJson {
 /// Checks a pipeline file.
 pub fn validate(app: &App, args: &ValidateArgs, output: Output) -> Result<()> {
     let pipeline = read_pipeline(&args.pipeline)?;
-    let schedule = pipeline.schedule.as_ref();
+    let schedule = pipeline.schedule.clone();
     let value = ValidateJson {
-        schedule: schedule.map(|schedule| ListedJson::of(&pipeline.name, schedule, app.now())),
+        schedule: schedule.map(|schedule| {
+            let pipeline = pipeline.clone();
+            ListedJson::of(&Entry { pipeline, schedule }, app.now())
+        }),
         pipeline: pipeline.name,
         valid: true,
         algorithm: pipeline.params.algorithm.to_string(),

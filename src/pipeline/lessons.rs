@@ -14,6 +14,7 @@ use crate::store::feedback::StoredFeedback;
 use crate::store::taught::Answered;
 use crate::vocab::{FeedbackType, Label};
 
+use super::waiting::waits;
 use super::{Kind, RunError};
 
 /// An answer of an older tool may name nobody; all of those are one person.
@@ -66,10 +67,7 @@ impl Lessons {
     /// How many corrections no model has learnt from, those of `tried` aside: a refused candidate was
     /// taught by them, and the same corrections would only make it again.
     pub fn waiting(&self, tried: &Answered) -> u64 {
-        let waits = |row: &&StoredFeedback| {
-            !row.processed && row.feedback_type == FeedbackType::Correct.as_str() && !tried.contains(row.feedback_id)
-        };
-        self.stored.iter().filter(waits).count() as u64
+        self.stored.iter().filter(|row| waits(row, tried)).count() as u64
     }
 }
 

@@ -21,6 +21,7 @@ pub mod prepare;
 pub mod register;
 pub mod report;
 pub mod run;
+pub mod waiting;
 mod write;
 
 use std::fmt;

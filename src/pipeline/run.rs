@@ -16,6 +16,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::config::Pipeline;
 use crate::id::RunId;
+use crate::stage::decide::Retrain;
 use crate::store::Store;
 use crate::store::lifecycle::Registration;
 use crate::store::models::NewModel;
@@ -176,8 +177,9 @@ async fn attempts(
         .with_max_times(MAX_RETRIES as usize)
         .build();
     let mut retries = 0;
+    let mut options = options.clone();
     loop {
-        let error = match attempt(store, pipeline, options, run_id, committed, ambient).await {
+        let error = match attempt(store, pipeline, &options, run_id, committed, ambient).await {
             Ok(report) => return Ok(RunReport { retries, ..report }),
             Err(error) => error,
         };
@@ -187,9 +189,20 @@ async fn attempts(
             None
         };
         let Some(wait) = wait else { return Err(error) };
+        if committed.trained.is_some() {
+            // "Always" means once a run. What somebody said during the training is for the next one.
+            options.retrain = options.retrain.or(Some(pipeline.reuse.retrain)).map(unless_asked);
+        }
         retries += 1;
         tracing::warn!(run_id = run_id.as_str(), retries, %error, "passing fault: the run begins again");
         tokio::time::sleep(wait).await;
+    }
+}
+
+fn unless_asked(retrain: Retrain) -> Retrain {
+    match retrain {
+        Retrain::Always => Retrain::Auto,
+        Retrain::Auto | Retrain::Never => retrain,
     }
 }
 
