@@ -308,7 +308,8 @@ impl Pipeline {
         }
         let watches = pipeline.schedule.as_ref().is_some_and(|schedule| schedule.on_feedback);
         if watches && pipeline.reuse.retrain != Retrain::Auto {
-            let message = "schedule.on_feedback runs what is to learn from corrections, which retrain.mode = \"auto\" does";
+            let message =
+                "schedule.on_feedback runs what is to learn from corrections, which retrain.mode = \"auto\" does";
             return Err(whole_file(message.to_owned()));
         }
         Ok(pipeline)
@@ -468,10 +469,22 @@ mod tests {
         for (keys, why) in [
             ("", "says no time"),
             ("on_feedback = false", "says no time"),
-            ("on_feedback = true\ntimezone = 'UTC'", "timezone is about the times of cron"),
-            ("on_feedback = true\ncatchup = 'none'", "catchup is about the times of cron"),
-            ("on_feedback = true\n[retrain]\nmode = 'never'", "retrain.mode = \"auto\""),
-            ("on_feedback = true\n[retrain]\nmode = 'always'", "retrain.mode = \"auto\""),
+            (
+                "on_feedback = true\ntimezone = 'UTC'",
+                "timezone is about the times of cron",
+            ),
+            (
+                "on_feedback = true\ncatchup = 'none'",
+                "catchup is about the times of cron",
+            ),
+            (
+                "on_feedback = true\n[retrain]\nmode = 'never'",
+                "retrain.mode = \"auto\"",
+            ),
+            (
+                "on_feedback = true\n[retrain]\nmode = 'always'",
+                "retrain.mode = \"auto\"",
+            ),
         ] {
             let error = parse(keys).expect_err(keys);
             assert!(error.message.contains(why), "{error}");

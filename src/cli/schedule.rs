@@ -168,10 +168,7 @@ fn read_entries(paths: &[PathBuf]) -> Result<Vec<Entry>> {
 }
 
 fn print_list(entries: &[Entry], now: Timestamp, output: Output) -> Result<()> {
-    let listed: Vec<ListedJson> = entries
-        .iter()
-        .map(|entry| ListedJson::of(entry, now))
-        .collect();
+    let listed: Vec<ListedJson> = entries.iter().map(|entry| ListedJson::of(entry, now)).collect();
     let mut rows = Rows::new(&["pipeline", "cron", "utc", "local"]);
     for pipeline in &listed {
         let name = &pipeline.pipeline;

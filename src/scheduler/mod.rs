@@ -316,7 +316,11 @@ impl Scheduler {
         let Some(seen) = seen else { return Ok(()) };
         (slot.waiting, slot.last_feedback) = (Some(seen.waiting), seen.last);
         if seen.enough {
-            tracing::info!(pipeline = slot.name(), waiting = seen.waiting, "enough corrections wait");
+            tracing::info!(
+                pipeline = slot.name(),
+                waiting = seen.waiting,
+                "enough corrections wait"
+            );
             slot.learning = Some(now);
             self.take_off(index, Cause::Feedback);
         }

@@ -17,6 +17,7 @@ mod people;
 mod readme;
 mod sample;
 mod schedule;
+mod schedule_feedback;
 mod spine;
 mod stages;
 mod stages_laws;
