@@ -459,41 +459,6 @@ mod tests {
     }
 
     #[test]
-    fn a_pipeline_may_watch_what_people_say_with_or_without_a_time() {
-        let parse = |keys: &str| Pipeline::parse(&format!("name='n'\n[schedule]\n{keys}"), "p.toml");
-        let watching = parse("on_feedback = true").expect("valid");
-        let schedule = watching.schedule.expect("a schedule");
-        assert_eq!((schedule.pattern(), schedule.on_feedback), (None, true));
-        let both = parse("on_feedback = true\ncron = '@daily'").expect("valid").schedule;
-        assert_eq!(both.expect("a schedule").pattern(), Some("@daily"));
-        for (keys, why) in [
-            ("", "says no time"),
-            ("on_feedback = false", "says no time"),
-            (
-                "on_feedback = true\ntimezone = 'UTC'",
-                "timezone is about the times of cron",
-            ),
-            (
-                "on_feedback = true\ncatchup = 'none'",
-                "catchup is about the times of cron",
-            ),
-            (
-                "on_feedback = true\n[retrain]\nmode = 'never'",
-                "retrain.mode = \"auto\"",
-            ),
-            (
-                "on_feedback = true\n[retrain]\nmode = 'always'",
-                "retrain.mode = \"auto\"",
-            ),
-        ] {
-            let error = parse(keys).expect_err(keys);
-            assert!(error.message.contains(why), "{error}");
-        }
-        let error = error("name='n'\n\n[schedule]\ncatchup = 'last'");
-        assert_eq!(error.line, Some(3), "{error}");
-    }
-
-    #[test]
     fn a_window_that_ends_before_it_begins_is_refused() {
         let error = error("name='n'\n[source]\nfrom = 2024-02-01\nto = 2024-01-01");
         assert!(error.to_string().contains("not before"), "{error}");

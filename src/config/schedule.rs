@@ -198,6 +198,7 @@ pub fn parse_zone(name: &str) -> Result<Tz, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Pipeline;
 
     fn at(text: &str) -> NaiveDateTime {
         NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").expect("a time")
@@ -241,5 +242,40 @@ mod tests {
         assert_eq!(parse_zone("Europe/Berlin"), Ok(Tz::Europe__Berlin));
         let error = parse_zone("europe/berlin").expect_err("names are case-sensitive");
         assert!(error.contains("did you mean 'Europe/Berlin'?"), "{error}");
+    }
+
+    #[test]
+    fn a_pipeline_may_watch_what_people_say_with_or_without_a_time() {
+        let parse = |keys: &str| Pipeline::parse(&format!("name='n'\n[schedule]\n{keys}"), "p.toml");
+        let watching = parse("on_feedback = true").expect("valid");
+        let schedule = watching.schedule.expect("a schedule");
+        assert_eq!((schedule.pattern(), schedule.on_feedback), (None, true));
+        let both = parse("on_feedback = true\ncron = '@daily'").expect("valid").schedule;
+        assert_eq!(both.expect("a schedule").pattern(), Some("@daily"));
+        for (keys, why) in [
+            ("", "says no time"),
+            ("on_feedback = false", "says no time"),
+            (
+                "on_feedback = true\ntimezone = 'UTC'",
+                "timezone is about the times of cron",
+            ),
+            (
+                "on_feedback = true\ncatchup = 'none'",
+                "catchup is about the times of cron",
+            ),
+            (
+                "on_feedback = true\n[retrain]\nmode = 'never'",
+                "retrain.mode = \"auto\"",
+            ),
+            (
+                "on_feedback = true\n[retrain]\nmode = 'always'",
+                "retrain.mode = \"auto\"",
+            ),
+        ] {
+            let error = parse(keys).expect_err(keys);
+            assert!(error.message.contains(why), "{error}");
+        }
+        let error = parse("catchup = 'last'").expect_err("no time");
+        assert_eq!(error.line, Some(2), "{error}");
     }
 }

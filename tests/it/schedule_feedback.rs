@@ -216,14 +216,15 @@ fn what_taught_a_refused_candidate_begins_no_second_run() {
     on_both_stores(|test| async move {
         let test = test;
         let world = classified(&test).await;
-        let mut scheduler = scheduler(&test, &world, WATCHING);
+        let text = format!("{WATCHING}[gate]\nmax_churn = 0.1\n");
+        let mut scheduler = scheduler(&test, &world, &text);
         let right_runs = ["r00", "r02", "r04", "r06", "r08", "r10", "r12", "r14"];
         correct(&test, &world, &right_runs, Label::RealRun).await;
         correct(&test, &world, &["w00", "w05", "w10", "w15"], Label::PupWalk).await;
         world.set(&noon_and(1));
         assert!(matches!(once(&mut scheduler).await[..], [Outcome::Succeeded(_)]));
         let before = active(&test).await;
-        // Deliberately wrong: of the runs between those, each is said to be a walk.
+        // Deliberately wrong: the runs between those are said to be walks, so nothing is sure any more.
         let wrong = ["r01", "r03", "r05", "r07", "r09", "r11", "r13"];
         correct(&test, &world, &wrong, Label::PupWalk).await;
         world.set(&noon_and(2));
