@@ -1,6 +1,6 @@
 //! The scheduler and what people say: enough corrections begin one run, and no correction is lost.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc as channel};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use paceline::pipeline::prepare::Options;
 use paceline::pipeline::run::run;
 use paceline::pipeline::waiting::Waiting;
 use paceline::pipeline::{Ambient, Kind};
+use paceline::scheduler::health::Health;
 use paceline::scheduler::{Entry, Outcome, Scheduler};
 use paceline::stage::decide::Retrain;
 use paceline::store::Store;
@@ -531,6 +532,81 @@ fn of_two_pipelines_that_watch_the_first_learns_and_the_night_finds_nothing_left
         assert_eq!((night.decision.action, night.rows_written), ("reused", 0));
         assert!(once(&mut scheduler).await.iter().all(|o| matches!(o, Outcome::NotDue)));
     });
+}
+
+/// Two schedulers that stay, with one clock, whose ticks come at once.
+#[test]
+fn two_schedulers_that_stay_never_run_a_pipeline_twice_at_once() {
+    on_both_stores(|test| async move {
+        let test = test;
+        let world = classified(&test).await;
+        let text = format!("{WATCHING}cron = '30 2 * * *'\n");
+        let (inside, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (entered, seen) = (Arc::clone(&inside), Arc::clone(&most));
+        let slow = world.clone().meddling(move |point| match point {
+            "after_load" => {
+                seen.fetch_max(entered.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(30)));
+            }
+            "after_gate" => {
+                entered.fetch_sub(1, Ordering::SeqCst);
+            }
+            _ => {}
+        });
+        let numbers = Arc::new(AtomicU32::new(1_000));
+        let start = || {
+            let numbers = Arc::clone(&numbers);
+            let mut ambient = slow.ambient();
+            ambient.entropy = Arc::new(move || numbers.fetch_add(1, Ordering::SeqCst));
+            Loop::start(Scheduler::new(Store::new(test.db.clone()), ambient, vec![entry(&text)]))
+        };
+        // Neither ever ran, so the pipeline is due at once, for both.
+        let mut both = [start(), start()];
+        looked(&mut both, "2026-06-01 12:00:00.000000").await;
+        for night in 2..=5 {
+            world.set(&format!("2026-06-0{night}T02:30:00Z"));
+            tick(&both).await;
+            looked(&mut both, &format!("2026-06-0{night} 02:30:00.000000")).await;
+            let ids: Vec<String> = (0..5).map(|n| format!("r{:02}", (night - 2) * 5 + n)).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            world.set(&format!("2026-06-0{night}T12:00:00Z"));
+            correct(&test, &world, &ids, Label::RealRun).await;
+            tick(&both).await;
+            looked(&mut both, &format!("2026-06-0{night} 12:00:00.000000")).await;
+            assert_eq!(waiting(&test).await, 0);
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 1, "runs at once");
+        assert_eq!(inside.load(Ordering::SeqCst), 0);
+        let runs = "SELECT trigger_kind, status, started_at FROM pipeline_runs \
+                    WHERE trigger_kind <> 'manual' AND status <> 'skipped' ORDER BY started_at";
+        let mut expected = vec![[
+            "schedule".to_owned(),
+            "succeeded".to_owned(),
+            "2026-06-01 12:00:00".to_owned(),
+        ]];
+        for night in 2..=5 {
+            for (trigger, time) in [("schedule", "02:30:00"), ("feedback", "12:00:00")] {
+                let at = format!("2026-06-0{night} {time}");
+                expected.push([trigger.to_owned(), "succeeded".to_owned(), at]);
+            }
+        }
+        assert_eq!(rows_until_second(&test, runs).await, expected);
+        for scheduler in both {
+            scheduler.stop().await;
+        }
+    });
+}
+
+async fn tick(both: &[Loop; 2]) {
+    tokio::join!(both[0].tick(), both[1].tick());
+}
+
+/// Waits until both have looked at `at` and nothing runs any more.
+async fn looked(both: &mut [Loop; 2], at: &str) {
+    for scheduler in both {
+        let done = |health: &Health| health.last_tick.as_deref() == Some(at) && !health.pipelines[0].running;
+        scheduler.until("a look", done).await;
+    }
 }
 
 #[test]
