@@ -21,6 +21,7 @@ mod overrides;
 mod progress;
 mod quarantine;
 mod read;
+mod review;
 mod run;
 mod run_report;
 mod runs;
@@ -85,6 +86,8 @@ enum Command {
     History(read::HistoryArgs),
     /// Shows why a workout is classified as it is.
     Explain(explain::ExplainArgs),
+    /// Which workouts to ask a person about, the most informative first.
+    Review(review::ReviewArgs),
     /// What people say of classifications.
     Feedback(feedback::FeedbackArgs),
     /// Labels that people set, and that stand until a person clears them.
@@ -122,6 +125,7 @@ impl Command {
             Self::Runs(args) => args.is_list(),
             // A completion script and the answer of an export are the same in every format.
             Self::Classifications(_)
+            | Self::Review(_)
             | Self::History(_)
             | Self::Quarantine(_)
             | Self::State(_)
@@ -193,6 +197,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,
         Command::Explain(args) => explain::explain(&app, &args, output).await,
+        Command::Review(args) => review::review(&app, &args, output).await,
         Command::Feedback(args) => feedback::feedback(&app, args, output).await,
         Command::Override(args) => overrides::overrides(&app, args, output).await,
         Command::Model(args) => model::model(&app, args, output).await,

@@ -20,7 +20,9 @@ pub mod plan;
 pub mod prepare;
 pub mod register;
 pub mod report;
+pub mod review;
 pub mod run;
+pub mod session;
 mod write;
 
 use std::fmt;
