@@ -32,8 +32,8 @@ const KEYS: &str = "[a or Enter] accept  [r] real_run  [w] pup_walk  [m] mixed  
 #[derive(Debug, Args)]
 pub struct ReviewArgs {
     /// At most so many workouts.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
     /// A pipeline file, for its activities, its dates and when it retrains; default: everything on foot.
     #[arg(long, value_name = "PIPELINE.toml")]
     pipeline: Option<PathBuf>,
@@ -63,7 +63,7 @@ pub async fn review(app: &App, args: &ReviewArgs, output: Output) -> Result<()> 
 }
 
 fn scope_of(args: &ReviewArgs) -> Result<(Scope, ReusePolicy)> {
-    let limit = args.limit;
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let Some(path) = &args.pipeline else {
         let (activities, window) = (Activities::default(), Window::default());
         let scope = Scope {
@@ -305,6 +305,8 @@ fn meaning(key: &console::Key) -> Option<Key> {
         _ => return None,
     };
     Some(match letter {
+        // Control-D: the end of what is typed.
+        '\u{4}' => Key::Quit,
         'a' => Key::Say(Word::Accept),
         'r' => Key::Say(Word::Is(Label::RealRun)),
         'w' => Key::Say(Word::Is(Label::PupWalk)),
