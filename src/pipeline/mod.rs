@@ -8,6 +8,7 @@
 //!
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
+pub mod adopt;
 pub mod answers;
 pub mod choose;
 pub mod import;

@@ -27,6 +27,7 @@ use crate::store::workouts::Window;
 use crate::store::write::{Verdict, VerdictChunk};
 use crate::vocab::{RunStatus, Source, Trigger};
 
+use super::adopt;
 use super::choose::Chosen;
 use super::lease::{self, Lease, Refused};
 use super::plan::report_of;
@@ -211,6 +212,7 @@ async fn attempt(
     committed: &mut Committed,
     ambient: &Ambient,
 ) -> Result<RunReport, RunError> {
+    adopt::before_writing(store, ambient).await?;
     let prepared = prepare(store, pipeline, options, ambient).await?;
     let mut report = report_of(&prepared, pipeline, options);
     report.run_id = Some(run_id.to_string());

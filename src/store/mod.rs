@@ -8,9 +8,11 @@
 //!
 //! Must not know: how verdicts are made, or who asks.
 
+pub mod adopt;
 pub mod chain;
 pub mod classifications;
 pub mod feedback;
+pub mod findings;
 pub mod history;
 pub mod lease;
 pub mod lifecycle;
@@ -19,7 +21,9 @@ pub mod overrides;
 pub mod privileges;
 pub mod probe;
 pub mod quarantine;
+pub mod replay;
 pub mod runs;
+pub mod segments;
 pub mod verify;
 pub mod workouts;
 pub mod write;
