@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod db;
 mod ingest;
@@ -22,4 +23,3 @@ mod stages;
 mod stages_laws;
 mod stages_shared;
 mod support;
-mod verify;

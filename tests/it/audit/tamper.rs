@@ -1,79 +1,20 @@
-//! The audit trail proves itself: a healthy store verifies, and each way of tampering is found and named.
+//! Whatever is done to a healthy store by hand, with the triggers dropped, is found and named.
 
-use paceline::pipeline::prepare::Options;
-use paceline::store::verify::Verification;
-
+use super::{after, assert_found, healthy, kinds, row};
 use crate::support::on_both_stores;
-use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World};
-
-/// A store with two runs in several segments behind it.
-async fn healthy(store: crate::support::TestStore) -> World {
-    let world = World::new(store);
-    let small: String = SAMPLE.lines().take(200).map(|line| format!("{line}\r\n")).collect();
-    world.import(&small).await;
-    world
-        .run(&NIGHTLY.replace("chunk_rows = 5000", "chunk_rows = 60"))
-        .await;
-    let options = Options {
-        accept_churn: true,
-        ..Options::default()
-    };
-    world.try_run(CLASSIC, &options).await.expect("run");
-    let verified = world.store.verify(|_| {}).await.expect("verify");
-    assert!(verified.ok, "{verified:?}");
-    assert!(verified.segments > 3 && verified.rows > 200, "{verified:?}");
-    world
-}
-
-/// Tampers by hand, with the triggers dropped, and verifies.
-async fn after(world: &World, statements: &[&str]) -> Verification {
-    for table in ["workout_classification_history", "audit_segments"] {
-        for verb in ["update", "delete"] {
-            world.raw.run(&format!("DROP TRIGGER {table}_no_{verb}")).await;
-        }
-    }
-    for statement in statements {
-        world.raw.run(statement).await;
-    }
-    let verified = world.store.verify(|_| {}).await.expect("verify");
-    assert!(!verified.ok, "tampering was not found");
-    verified
-}
-
-#[track_caller]
-fn assert_found(verified: &Verification, kind: &str, segment_id: Option<i64>, workout: Option<&str>) {
-    let found = verified.findings.iter().any(|f| {
-        f.kind == kind
-            && (segment_id.is_none() || f.segment_id == segment_id)
-            && (workout.is_none() || f.workout_id.as_deref() == workout)
-    });
-    assert!(
-        found,
-        "no finding '{kind}' in {segment_id:?} on {workout:?}: {:?}",
-        verified.findings
-    );
-}
-
-/// Number, workout and segment of the history row at an offset.
-async fn row(world: &World, offset: usize) -> (String, String, i64) {
-    let query = format!(
-        "SELECT history_id, workout_id, segment_id FROM workout_classification_history ORDER BY history_id LIMIT 1 OFFSET {offset}"
-    );
-    let row = world.raw.rows(&query).await.remove(0);
-    (row[0].clone(), row[1].clone(), row[2].parse().expect("a number"))
-}
 
 #[test]
 fn an_edited_history_row_breaks_its_segment() {
     on_both_stores(|store| async {
         let world = healthy(store).await;
-        let (id, _, segment) = row(&world, 70).await;
+        let (id, workout, segment) = row(&world, 70).await;
         let edit = format!(
             "UPDATE workout_classification_history SET classification_confidence = 0.123 WHERE history_id = {id}"
         );
         let verified = after(&world, &[&edit]).await;
         assert_found(&verified, "root", Some(segment), None);
-        assert_eq!(verified.found, 1, "nothing else changed: {:?}", verified.findings);
+        assert_found(&verified, "edited", Some(segment), Some(&workout));
+        assert_eq!(verified.found, 2, "nothing else changed: {:?}", verified.findings);
     });
 }
 
@@ -90,11 +31,14 @@ fn a_deleted_history_row_is_missed() {
         )
         .await;
         assert_found(&verified, "count", Some(segment), None);
-        let named = verified
-            .findings
-            .iter()
-            .any(|f| f.workout_id.as_deref() == Some(&workout));
-        assert!(named, "{workout}: {:?}", verified.findings);
+        assert_found(&verified, "deleted", Some(segment), Some(&workout));
+        let named = |f: &&paceline::store::findings::Finding| f.workout_id.as_deref() == Some(&workout);
+        let kinds: Vec<&str> = verified.findings.iter().filter(named).map(|f| f.kind).collect();
+        assert_eq!(
+            kinds.len(),
+            2,
+            "its list of leaves and its state both name it: {kinds:?}"
+        );
     });
 }
 
@@ -102,15 +46,19 @@ fn a_deleted_history_row_is_missed() {
 fn two_swapped_rows_break_their_segment() {
     on_both_stores(|store| async {
         let world = healthy(store).await;
-        let (a, _, segment) = row(&world, 70).await;
-        let (b, _, other) = row(&world, 71).await;
+        let (a, first, segment) = row(&world, 70).await;
+        let (b, second, other) = row(&world, 71).await;
         assert_eq!(segment, other);
         let renumber = |from: &str, to: &str| {
             format!("UPDATE workout_classification_history SET history_id = {to} WHERE history_id = {from}")
         };
         let swap = [renumber(&a, "999999"), renumber(&b, &a), renumber("999999", &b)];
         let swap: Vec<&str> = swap.iter().map(String::as_str).collect();
-        assert_found(&after(&world, &swap).await, "root", Some(segment), None);
+        let verified = after(&world, &swap).await;
+        assert_found(&verified, "root", Some(segment), None);
+        assert_found(&verified, "moved", Some(segment), Some(&first));
+        assert_found(&verified, "moved", Some(segment), Some(&second));
+        assert_eq!(verified.found, 3, "{:?}", verified.findings);
     });
 }
 
@@ -126,27 +74,8 @@ fn an_inserted_row_is_one_too_many() {
         );
         let verified = after(&world, &[&insert]).await;
         assert_found(&verified, "count", Some(segment), None);
+        assert_found(&verified, "inserted", Some(segment), Some(&workout));
         assert_found(&verified, "joins", Some(segment), Some(&workout));
-    });
-}
-
-#[test]
-fn a_row_of_another_tool_is_told_from_a_tampered_one() {
-    on_both_stores(|store| async {
-        let world = healthy(store).await;
-        let (_, workout, _) = row(&world, 3).await;
-        let insert = format!(
-            "INSERT INTO workout_classification_history (workout_id, new_classification, classification_source, changed_at) \
-             VALUES ('{workout}', 'unknown', 'ml_prediction', '2026-02-04 00:00:00')"
-        );
-        world.raw.run(&insert).await;
-        let verified = world.store.verify(|_| {}).await.expect("verify");
-        assert_found(&verified, "unsealed", None, Some(&workout));
-        assert!(
-            !verified.findings.iter().any(|f| f.kind == "root" || f.kind == "count"),
-            "{:?}",
-            verified.findings
-        );
     });
 }
 
@@ -158,8 +87,9 @@ fn a_cut_tail_leaves_a_state_that_no_history_explains() {
         let cut = [
             format!("DELETE FROM workout_classification_history WHERE segment_id = {last}"),
             format!("DELETE FROM audit_segments WHERE segment_id = {last}"),
+            format!("DELETE FROM audit_leaves WHERE segment_id = {last}"),
         ];
-        let verified = after(&world, &[&cut[0], &cut[1]]).await;
+        let verified = after(&world, &[&cut[0], &cut[1], &cut[2]]).await;
         assert_found(&verified, "label", None, None);
         assert!(
             verified.findings.iter().all(|f| f.segment_id.is_none()),
@@ -217,39 +147,152 @@ fn an_edited_current_row_is_found_and_named() {
 }
 
 #[test]
-fn the_state_of_any_instant_is_rebuilt_from_the_history() {
+fn rows_of_two_segments_that_changed_places_are_named_in_both() {
     on_both_stores(|store| async {
-        let world = World::new(store);
-        let small: String = SAMPLE.lines().take(200).map(|line| format!("{line}\r\n")).collect();
-        world.import(&small).await;
-        let query = "SELECT workout_id, current_classification, classification_change_count \
-                     FROM workout_ml_classifications ORDER BY workout_id";
-        let mut instants = Vec::new();
-        for pipeline in [NIGHTLY, CLASSIC, NIGHTLY] {
-            let options = Options {
-                accept_churn: true,
-                ..Options::default()
-            };
-            world.try_run(pipeline, &options).await.expect("run");
-            instants.push((world.now(), world.raw.rows(query).await));
+        let world = healthy(store).await;
+        let (a, first, segment) = row(&world, 10).await;
+        let (b, second, other) = row(&world, 70).await;
+        assert_ne!(segment, other);
+        let put = |from: &str, to: &str, segment: i64| {
+            format!(
+                "UPDATE workout_classification_history SET history_id = {to}, segment_id = {segment} \
+                 WHERE history_id = {from}"
+            )
+        };
+        let swap = [put(&a, "999999", other), put(&b, &a, segment), put("999999", &b, other)];
+        let swap: Vec<&str> = swap.iter().map(String::as_str).collect();
+        let verified = after(&world, &swap).await;
+        for (segment, gone, there) in [(segment, &first, &second), (other, &second, &first)] {
+            assert_found(&verified, "root", Some(segment), None);
+            assert_found(&verified, "deleted", Some(segment), Some(gone));
+            assert_found(&verified, "inserted", Some(segment), Some(there));
         }
-        for (instant, stored) in &instants {
-            let rebuilt = world.store.state_as_of(*instant, None).await.expect("replay");
-            let rebuilt: Vec<Vec<String>> = rebuilt
-                .into_iter()
-                .map(|(id, state)| vec![id, state.label, state.change_count.to_string()])
-                .collect();
-            assert_eq!(&rebuilt, stored, "as of {instant}");
+        assert_eq!(verified.found, 6, "{:?}", kinds(&verified));
+    });
+}
+
+#[test]
+fn a_cut_tail_whose_list_of_leaves_was_forgotten_is_a_gap() {
+    on_both_stores(|store| async {
+        let world = healthy(store).await;
+        let last = world.store.chain_head().await.expect("head").segment_id;
+        let cut = [
+            format!("DELETE FROM workout_classification_history WHERE segment_id = {last}"),
+            format!("DELETE FROM audit_segments WHERE segment_id = {last}"),
+        ];
+        let verified = after(&world, &[&cut[0], &cut[1]]).await;
+        assert_found(&verified, "gap", Some(last), None);
+        assert_found(&verified, "label", None, None);
+    });
+}
+
+#[test]
+fn a_whole_segment_taken_out_of_the_middle_leaves_a_gap() {
+    on_both_stores(|store| async {
+        let world = healthy(store).await;
+        let (_, workout, segment) = row(&world, 70).await;
+        let cut = ["workout_classification_history", "audit_segments", "audit_leaves"]
+            .map(|table| format!("DELETE FROM {table} WHERE segment_id = {segment}"));
+        let verified = after(&world, &[&cut[0], &cut[1], &cut[2]]).await;
+        assert_found(&verified, "gap", Some(segment + 1), None);
+        assert_found(&verified, "missing_history", None, Some(&workout));
+    });
+}
+
+#[test]
+fn an_edited_segment_is_found_whichever_field_it_is() {
+    let other = "0123456789abcdef".repeat(4);
+    for (field, value, kind, next) in [
+        ("head", format!("'{other}'"), "head", Some("broken")),
+        ("prev_head", format!("'{other}'"), "broken", None),
+        ("merkle_root", format!("'{other}'"), "root", None),
+        ("row_count", "row_count + 1".to_owned(), "count", None),
+        ("encoding_version", "2".to_owned(), "version", None),
+        ("segment_id", "77".to_owned(), "gap", None),
+    ] {
+        on_both_stores(|store| {
+            let edit = format!("UPDATE audit_segments SET {field} = {value} WHERE segment_id = 2");
+            async move {
+                let world = healthy(store).await;
+                let verified = after(&world, &[&edit]).await;
+                let segment = if field == "segment_id" { 3 } else { 2 };
+                assert_found(&verified, kind, Some(segment), None);
+                if let Some(next) = next {
+                    assert_found(&verified, next, Some(3), None);
+                }
+                let rows = ["edited", "deleted", "inserted", "moved", "label"];
+                let named = verified.findings.iter().any(|f| rows.contains(&f.kind));
+                assert!(!named, "no row was touched: {:?}", kinds(&verified));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_deleted_current_row_is_missed() {
+    on_both_stores(|store| async {
+        let world = healthy(store).await;
+        let (_, workout, _) = row(&world, 5).await;
+        let delete = format!("DELETE FROM workout_ml_classifications WHERE workout_id = '{workout}'");
+        let verified = after(&world, &[&delete]).await;
+        assert_found(&verified, "missing_state", None, Some(&workout));
+        assert_eq!(verified.found, 1, "{:?}", kinds(&verified));
+    });
+}
+
+#[test]
+fn a_current_row_that_was_never_written_is_found() {
+    on_both_stores(|store| async {
+        let world = healthy(store).await;
+        world
+            .raw
+            .run("INSERT INTO workout_summary (workout_id) VALUES ('intruder')")
+            .await;
+        let insert = "INSERT INTO workout_ml_classifications (workout_id, current_classification, \
+                      classification_source, classified_at, last_updated) \
+                      VALUES ('intruder', 'real_run', 'ml_prediction', '2026-01-02', '2026-01-02')";
+        let verified = after(&world, &[insert]).await;
+        assert_found(&verified, "missing_history", None, Some("intruder"));
+        assert_eq!(verified.found, 1, "{:?}", kinds(&verified));
+    });
+}
+
+#[test]
+fn who_tampers_with_the_list_of_leaves_too_hides_the_row_and_not_the_break() {
+    on_both_stores(|store| async {
+        let world = healthy(store).await;
+        let (id, _, segment) = row(&world, 70).await;
+        let edit = format!(
+            "UPDATE workout_classification_history SET classification_confidence = 0.5 WHERE history_id = {id}"
+        );
+        for list in [
+            format!("UPDATE audit_leaves SET leaves = '[]' WHERE segment_id = {segment}"),
+            format!("UPDATE audit_leaves SET leaves = '{{}}' WHERE segment_id = {segment}"),
+            format!("DELETE FROM audit_leaves WHERE segment_id = {segment}"),
+        ] {
+            let verified = after(&world, &[&edit, &list]).await;
+            assert_found(&verified, "root", Some(segment), None);
+            assert_eq!(verified.found, 1, "{:?}", kinds(&verified));
         }
-        let before = paceline::time::Timestamp::from_micros(instants[0].0.micros() - 1);
-        assert!(world.store.state_as_of(before, None).await.expect("replay").is_empty());
-        let one = &instants[2].1[0];
-        let state = world
-            .store
-            .state_as_of(instants[2].0, Some(&one[0]))
-            .await
-            .expect("replay");
-        assert_eq!(state.len(), 1);
-        assert_eq!(state[&one[0]].label, one[1]);
+    });
+}
+
+/// Rows of ours that are passed off as rows of others would have their differences forgiven.
+#[test]
+fn a_segment_of_ours_cannot_be_passed_off_as_adopted() {
+    on_both_stores(|store| async {
+        let world = healthy(store).await;
+        let (_, workout, segment) = row(&world, 70).await;
+        let disguise = [
+            format!(
+                "INSERT INTO audit_adopted (first_history_id, last_history_id, segment_id) \
+                 SELECT MIN(history_id), MAX(history_id), {segment} FROM workout_classification_history \
+                 WHERE segment_id = {segment}"
+            ),
+            format!("UPDATE workout_classification_history SET segment_id = NULL WHERE segment_id = {segment}"),
+        ];
+        let verified = after(&world, &[&disguise[0], &disguise[1]]).await;
+        assert_found(&verified, "root", Some(segment), None);
+        assert_found(&verified, "edited", Some(segment), Some(&workout));
     });
 }
