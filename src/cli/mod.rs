@@ -100,7 +100,7 @@ enum Command {
     State(state::StateArgs),
     /// Replays the history, re-hashes it, and compares it with the stored state.
     Verify(verify::VerifyArgs),
-    /// Proves that the history rows of a workout are in the chain, for somebody without the database.
+    /// Proves history rows of a workout to somebody without the database.
     Prove(prove::ProveArgs),
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),

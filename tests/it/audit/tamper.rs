@@ -296,3 +296,61 @@ fn a_segment_of_ours_cannot_be_passed_off_as_adopted() {
         assert_found(&verified, "edited", Some(segment), Some(&workout));
     });
 }
+
+/// Every column of a history row, but its number.
+const COLUMNS: [(&str, &str); 15] = [
+    ("workout_id", "(SELECT MIN(workout_id) FROM workout_summary)"),
+    ("previous_classification", "'mixed'"),
+    ("new_classification", "'mixed'"),
+    ("classification_source", "'era_fallback'"),
+    ("classification_confidence", "0.123"),
+    ("classification_method", "'x'"),
+    ("model_id", "'x'"),
+    ("model_version", "NULL"),
+    ("changed_by", "'nobody'"),
+    ("changed_at", "'2020-01-01 00:00:00.000001'"),
+    ("reason", "''"),
+    ("features_used", "'{}'"),
+    ("metadata", "'{}'"),
+    ("run_id", "NULL"),
+    ("segment_id", "1"),
+];
+
+#[test]
+fn no_column_of_a_history_row_can_be_edited_unseen() {
+    on_both_stores(|store| async {
+        let world = healthy(store).await;
+        let (id, workout, segment) = row(&world, 70).await;
+        let table = "workout_classification_history";
+        world
+            .raw
+            .run(&format!(
+                "CREATE TABLE kept AS SELECT * FROM {table} WHERE history_id = {id}"
+            ))
+            .await;
+        for (column, value) in COLUMNS {
+            let edit = format!("UPDATE {table} SET {column} = {value} WHERE history_id = {id}");
+            let verified = after(&world, &[&edit]).await;
+            match column {
+                "segment_id" => {
+                    assert_found(&verified, "deleted", Some(segment), Some(&workout));
+                    assert_found(&verified, "inserted", Some(1), Some(&workout));
+                }
+                "workout_id" => {
+                    assert_found(&verified, "root", Some(segment), None);
+                    assert_found(&verified, "deleted", Some(segment), Some(&workout));
+                }
+                _ => {
+                    assert_found(&verified, "root", Some(segment), None);
+                    assert_found(&verified, "edited", Some(segment), Some(&workout));
+                }
+            }
+            let back = format!("UPDATE {table} SET {column} = (SELECT {column} FROM kept) WHERE history_id = {id}");
+            world.raw.run(&back).await;
+            assert!(
+                world.store.verify(|_| {}).await.expect("verify").ok,
+                "{column} was put back"
+            );
+        }
+    });
+}
