@@ -75,12 +75,12 @@ pub(super) static MIGRATIONS: [Migration; 20] = [
     migration!(12, "012", Table "pipeline_chunks"),
     migration!(13, "013", Table "quarantined_rows"),
     migration!(14, "014", Table "pipeline_lease"),
-    migration!(15, "015", Table "audit_adopted"),
-    migration!(16, "016", Trigger "audit_adopted_no_update"),
-    migration!(17, "017", Trigger "audit_adopted_no_delete"),
-    migration!(18, "018", Table "audit_leaves"),
-    migration!(19, "019", Trigger "audit_leaves_no_update"),
-    migration!(20, "020", Trigger "audit_leaves_no_delete"),
+    migration!(19, "019", Table "audit_adopted"),
+    migration!(20, "020", Trigger "audit_adopted_no_update"),
+    migration!(21, "021", Trigger "audit_adopted_no_delete"),
+    migration!(22, "022", Table "audit_leaves"),
+    migration!(23, "023", Trigger "audit_leaves_no_update"),
+    migration!(24, "024", Trigger "audit_leaves_no_delete"),
 ];
 
 #[cfg(test)]
