@@ -154,6 +154,8 @@ struct RetrainPolicy {
     max_age_days: Option<u32>,
     #[serde(default, deserialize_with = "positive")]
     new_share: Option<f64>,
+    #[serde(default, deserialize_with = "threshold")]
+    feedback_threshold: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -218,6 +220,10 @@ fn weight<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
 
 fn days<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u32>, D::Error> {
     within(d, 1, 36_500)
+}
+
+fn threshold<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
+    within(d, 1, 1_000_000)
 }
 
 fn clusters<'de, D: Deserializer<'de>>(d: D) -> Result<Option<usize>, D::Error> {
@@ -338,7 +344,10 @@ impl Pipeline {
                 retrain,
                 max_age_days: file.retrain.max_age_days,
                 new_share: file.retrain.new_share,
-                feedback_threshold: ReusePolicy::default().feedback_threshold,
+                feedback_threshold: file
+                    .retrain
+                    .feedback_threshold
+                    .or(ReusePolicy::default().feedback_threshold),
             },
             max_churn: file.gate.max_churn.unwrap_or(0.25),
             chunk_rows: file.write.chunk_rows.unwrap_or(5_000),

@@ -15,6 +15,7 @@ mod explain;
 mod feedback;
 mod import;
 mod model;
+mod model_change;
 mod model_compare;
 mod output;
 mod overrides;

@@ -6,13 +6,11 @@ use serde::Serialize;
 
 use crate::app::{Access, App};
 use crate::pipeline::people::{Recorded, Said, clear, say};
+use crate::stage::feedback::MAX_CERTAINTY;
 use crate::store::overrides::ListedOverride;
 use crate::vocab::{FeedbackType, Label};
 
 use super::output::{Output, Rows, list, one, text};
-
-/// A person who sets a label by hand is sure.
-const SURE: u8 = 5;
 
 /// `paceline override`.
 #[derive(Debug, Args)]
@@ -109,7 +107,8 @@ pub async fn overrides(app: &App, args: OverrideArgs, output: Output) -> Result<
                 workout_id,
                 feedback_type: FeedbackType::Correct,
                 label: Some(label),
-                certainty: SURE,
+                // A person who sets a label by hand is sure.
+                certainty: MAX_CERTAINTY,
                 comment: reason,
                 user,
                 admin,

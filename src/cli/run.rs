@@ -85,6 +85,8 @@ impl Common {
             no_activate: self.no_activate,
             accept_churn,
             take_over: false,
+            parent: None,
+            train_only: false,
         })
     }
 }
@@ -149,10 +151,13 @@ pub async fn plan(app: &App, args: &PlanArgs, output: Output) -> Result<()> {
         let found = format!("a run would be stopped: churn {:.1} %", plan.report.churn * 100.0);
         return Err(RunError::new("plan", Kind::Gate, found, "`run --accept-churn` writes it all the same").into());
     }
-    Ok(())
+    match plan.report.gate.filter(|gate| !gate.admitted && !options.no_activate) {
+        Some(gate) => Err(gate.refusal().into()),
+        None => Ok(()),
+    }
 }
 
-fn print_report(report: &RunReport, output: Output) -> Result<()> {
+pub(super) fn print_report(report: &RunReport, output: Output) -> Result<()> {
     one(report, || report_text(report), output)
 }
 

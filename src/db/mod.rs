@@ -15,6 +15,8 @@
 
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
+
 use crate::time::Timestamp;
 
 pub mod error;
@@ -64,6 +66,17 @@ impl Default for ConnectOptions {
             pool_max: 8,
             busy_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl ConnectOptions {
+    /// The pauses between attempts. Whoever retries looks at `max_elapsed` itself.
+    fn backoff(&self) -> ExponentialBuilder {
+        ExponentialBuilder::default()
+            .with_min_delay(self.min_delay)
+            .with_max_delay(self.max_delay)
+            .with_max_times(self.retries)
+            .with_jitter()
     }
 }
 

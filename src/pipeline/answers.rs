@@ -11,11 +11,12 @@ use std::io::Read;
 
 use serde::Serialize;
 
+use crate::stage::feedback::DEFAULT_CERTAINTY;
 use crate::store::Store;
 use crate::store::quarantine::{Quarantined, Stamp};
 use crate::vocab::FeedbackType;
 
-use super::people::{DEFAULT_CERTAINTY, Recorded, Said, say};
+use super::people::{Recorded, Said, say};
 use super::{Ambient, Kind, RunError};
 
 /// What became of a file of answers.

@@ -11,7 +11,6 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use backon::{ExponentialBuilder, Retryable};
 use serde::Serialize;
 
 use crate::ingest::{Accepted, IngestError, Reader, Record, read};
@@ -20,7 +19,7 @@ use crate::store::privileges;
 use crate::store::quarantine::{Quarantined, Stamp};
 
 use super::labels::{ImportedLabel, record_labels};
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RETRIES, RunError, retrying};
 
 /// Rows per transaction: large enough that the round trip does not matter, small enough that a
 /// batch of the longest possible rows stays far below `max_allowed_packet`.
@@ -122,10 +121,7 @@ pub async fn import<R: Read + Send>(
     };
     ambient.progress.begin("importing", None);
     while let Some(pending) = next_batch(&mut reader, file, &mut report)? {
-        let counts = (|| write_batch(store, &pending, ambient))
-            .retry(ExponentialBuilder::default().with_jitter().with_max_times(4))
-            .when(|error: &RunError| error.kind == Kind::Transient)
-            .await?;
+        let counts = retrying(RETRIES, || write_batch(store, &pending, ambient)).await?;
         report.new += counts.0;
         report.changed += counts.1;
         report.unchanged += counts.2;

@@ -9,15 +9,13 @@
 
 use std::collections::HashSet;
 
-use backon::{ExponentialBuilder, Retryable};
-
 use crate::ingest::Accepted;
 use crate::stage::diff::Outcome;
 use crate::store::Store;
 use crate::store::write::{Verdict, VerdictChunk};
 use crate::vocab::{Label, Source};
 
-use super::{Ambient, Kind, RunError, adopt};
+use super::{Ambient, RETRIES, RunError, adopt, retrying};
 
 /// A workout and the label its file gives it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,10 +59,7 @@ pub async fn record_labels(
     labels: &[ImportedLabel<'_>],
     ambient: &Ambient,
 ) -> Result<u64, RunError> {
-    (|| try_record(store, file, labels, ambient))
-        .retry(ExponentialBuilder::default().with_jitter().with_max_times(4))
-        .when(|error: &RunError| error.kind == Kind::Transient)
-        .await
+    retrying(RETRIES, || try_record(store, file, labels, ambient)).await
 }
 
 async fn try_record(

@@ -17,7 +17,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
 use tokio::task::AbortHandle;
 
 use crate::id::RunId;
@@ -26,7 +25,7 @@ use crate::store::lease::{Claim, Claimed, Fence, LeaseRow};
 use crate::store::runs::RunFailure;
 use crate::time::Timestamp;
 
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RETRIES, RunError, retrying};
 
 /// How long a run is believed to be alive without a sign of life.
 pub const TTL: Duration = Duration::from_secs(60);
@@ -105,12 +104,7 @@ impl Lease {
             let claimed = store.acquire_lease(&claim, |row| take_over || is_gone(row)).await;
             claimed.map_err(|error| RunError::store("lease", error))
         };
-        let backoff = ExponentialBuilder::default().with_jitter().with_max_times(4);
-        let claimed = attempt
-            .retry(backoff)
-            .when(|e: &RunError| e.kind == Kind::Transient)
-            .await?;
-        let (fence, taken_from) = match claimed {
+        let (fence, taken_from) = match retrying(RETRIES, attempt).await? {
             Claimed::Granted { fence, taken_from } => (fence, taken_from),
             Claimed::Held(row) => return Err(Refused::Held(row)),
         };
@@ -137,11 +131,6 @@ impl Lease {
     /// still be able to say so.
     pub fn ledger(&self) -> &Store {
         &self.ledger
-    }
-
-    /// The acquisition's number.
-    pub fn fence(&self) -> &Fence {
-        &self.fence
     }
 
     /// Gives the pipeline back.

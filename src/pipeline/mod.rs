@@ -8,24 +8,32 @@
 //!
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
+pub mod activate;
 pub mod adopt;
 pub mod answers;
 pub mod choose;
+pub mod compare;
+pub mod gate;
 pub mod import;
 pub mod labels;
 pub mod lease;
+pub mod lessons;
 pub mod people;
 pub mod plan;
 pub mod prepare;
 pub mod register;
 pub mod report;
 pub mod run;
+mod write;
 
 use std::fmt;
 use std::sync::Arc;
 
+use backon::{ExponentialBuilder, Retryable};
+
 use crate::db::error::DbError;
 use crate::store::StoreError;
+use crate::store::runs::RunFailure;
 use crate::time::Timestamp;
 
 /// What a run takes from the world outside: all of it passed in by `app`.
@@ -134,6 +142,16 @@ impl fmt::Display for RunError {
     }
 }
 
+impl From<&RunError> for RunFailure {
+    fn from(error: &RunError) -> Self {
+        Self {
+            stage: error.stage.to_owned(),
+            kind: error.kind.as_str().to_owned(),
+            message: error.source.to_string(),
+        }
+    }
+}
+
 // The display holds the whole cause already; naming it as source too would print it twice.
 impl std::error::Error for RunError {}
 
@@ -153,11 +171,31 @@ impl RunError {
         }
     }
 
+    /// A failure that only a fault of Paceline itself explains.
+    pub fn bug(stage: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let hint = "this is a bug in Paceline; please report it with this message";
+        Self::new(stage, Kind::Bug, source, hint)
+    }
+
     /// A failure of the store during `stage`.
     pub fn store(stage: &'static str, error: StoreError) -> Self {
         let hint = store_hint(&error);
         Self::new(stage, store_kind(&error), error, hint)
     }
+}
+
+/// How often a short piece of work is tried again.
+pub(crate) const RETRIES: usize = 4;
+
+/// Does a short piece of work again, at most `times` more and with jittered pauses, while it fails of a
+/// passing fault.
+pub(crate) async fn retrying<T, F>(times: usize, work: impl FnMut() -> F) -> Result<T, RunError>
+where
+    F: Future<Output = Result<T, RunError>>,
+{
+    work.retry(ExponentialBuilder::default().with_jitter().with_max_times(times))
+        .when(|error: &RunError| error.kind == Kind::Transient)
+        .await
 }
 
 /// What a store error means for retry and exit code.

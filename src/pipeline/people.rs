@@ -7,11 +7,10 @@
 //!
 //! Must not know: how answers are asked for, or how they teach.
 
-use backon::{ExponentialBuilder, Retryable};
-
 use crate::ingest::Workout;
 use crate::stage::classify::{Explanation, explain};
-use crate::stage::features::duration_min;
+use crate::stage::features::{duration_min, features_json};
+use crate::stage::feedback::{DEFAULT_CERTAINTY, MAX_CERTAINTY};
 use crate::store::Store;
 use crate::store::classifications::StoredClassification;
 use crate::store::feedback::NewFeedback;
@@ -20,10 +19,10 @@ use crate::vocab::{FeedbackType, Label, Source};
 
 use super::adopt;
 use super::choose::load_model;
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RunError, retrying};
 
-/// How sure a person is when they do not say: the middle of 1 to 5.
-pub const DEFAULT_CERTAINTY: u8 = 3;
+/// How often an answer is tried again: a person waits for it, beside runs that write for long.
+const RETRIES: usize = 6;
 
 /// One thing that a person says of one workout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,14 +76,10 @@ fn failed(error: crate::store::StoreError) -> RunError {
     RunError::store("feedback", error)
 }
 
-fn again() -> ExponentialBuilder {
-    ExponentialBuilder::default().with_jitter().with_max_times(6)
-}
-
 impl Said {
     /// Checks what the types cannot: a label exactly where a correction is, certainty 1 to 5.
     fn check(&self) -> Result<(), RunError> {
-        if !(1..=5).contains(&self.certainty) {
+        if !(1..=MAX_CERTAINTY).contains(&self.certainty) {
             let what = format!("certainty {} is outside 1 (a guess) to 5 (sure)", self.certainty);
             return Err(refused(what, "give --certainty 1, 2, 3, 4 or 5"));
         }
@@ -109,10 +104,7 @@ impl Said {
 /// label, a certainty outside 1 to 5; otherwise of the store.
 pub async fn say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Recorded, RunError> {
     said.check()?;
-    (|| try_say(store, said, ambient))
-        .retry(again())
-        .when(|error: &RunError| error.kind == Kind::Transient)
-        .await
+    retrying(RETRIES, || try_say(store, said, ambient)).await
 }
 
 async fn try_say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Recorded, RunError> {
@@ -217,12 +209,11 @@ async fn answerable(store: &Store, workout_id: &str) -> Result<(Workout, StoredC
 }
 
 fn features_of(workout: &Workout) -> String {
-    let features = serde_json::json!({
-        "avg_pace": workout.avg_pace,
-        "distance_mi": workout.distance_mi,
-        "duration_min": workout.duration_sec.map(duration_min),
-    });
-    features.to_string()
+    features_json(
+        workout.avg_pace,
+        workout.distance_mi,
+        workout.duration_sec.map(duration_min),
+    )
 }
 
 /// Returns a workout to the active model's opinion, and takes the person's answer back: it teaches no
@@ -237,10 +228,7 @@ pub async fn clear(
     reason: &str,
     ambient: &Ambient,
 ) -> Result<Cleared, RunError> {
-    (|| try_clear(store, workout_id, user, reason, ambient))
-        .retry(again())
-        .when(|error: &RunError| error.kind == Kind::Transient)
-        .await
+    retrying(RETRIES, || try_clear(store, workout_id, user, reason, ambient)).await
 }
 
 async fn try_clear(

@@ -16,7 +16,7 @@ use crate::store::Store;
 use super::choose::Chosen;
 use super::prepare::{Options, Prepared, prepare};
 use super::report::{RunReport, decision_summary, label_counts, matrix_cells, model_summary, outcome_counts};
-use super::run::{chunks_of, rows_of};
+use super::write::{chunks_of, rows_of};
 use super::{Ambient, RunError};
 
 /// One row that a run would write.
@@ -80,7 +80,8 @@ pub(super) fn report_of(prepared: &Prepared, pipeline: &Pipeline, options: &Opti
         model: model_summary(prepared, would_activate && prepared.model_ref().is_some()),
         skipped: prepared.skipped.clone(),
         imports: Vec::new(),
-        stopped_by_churn: churn > pipeline.max_churn && !options.accept_churn,
+        stopped_by_churn: churn > prepared.allowed_churn && !options.accept_churn,
+        gate: prepared.gate.clone(),
         chunks: chunks as u32,
         retries: 0,
     }

@@ -18,10 +18,9 @@ use crate::id::RunId;
 use crate::pipeline::lease::{Lease, Refused, held_sentence};
 use crate::pipeline::prepare::Options;
 use crate::pipeline::run::{check_privileges, run_under, skip};
-use crate::pipeline::{Ambient, Kind, RunError};
+use crate::pipeline::{Ambient, RunError};
 use crate::store::Store;
 use crate::store::lease::LeaseRow;
-use crate::store::runs::RunFailure;
 use crate::time::Timestamp;
 use crate::vocab::Trigger;
 
@@ -111,14 +110,9 @@ async fn guarded_run(
         Ok(result) => return result.map(|report| Outcome::Succeeded(Box::new(report))),
         Err(error) => panicked(error),
     };
-    let failure = RunFailure {
-        stage: error.stage.to_owned(),
-        kind: error.kind.as_str().to_owned(),
-        message: error.source.to_string(),
-    };
     let closed = world
         .store
-        .abandon_run(run_id.as_str(), &failure, world.ambient.now())
+        .abandon_run(run_id.as_str(), &(&error).into(), world.ambient.now())
         .await;
     if let Err(ledger) = closed {
         tracing::warn!(run_id = run_id.as_str(), error = %ledger, "the ledger could not be told that the run panicked");
@@ -141,6 +135,5 @@ pub(super) fn panicked(error: JoinError) -> RunError {
         }
         Err(error) => error.to_string(),
     };
-    let hint = "this is a bug in Paceline; please report it with this message";
-    RunError::new("run", Kind::Bug, what, hint)
+    RunError::bug("run", what)
 }

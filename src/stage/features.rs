@@ -178,6 +178,18 @@ pub fn duration_min(seconds: f64) -> f64 {
     (seconds / 60.0 * 10.0).round_ties_even() / 10.0
 }
 
+/// The features of one row as history keeps them: `{"avg_pace":..,"distance_mi":..,"duration_min":..}` with
+/// shortest round-trip numbers, and null for what is absent or no number.
+pub fn features_json(avg_pace: Option<f64>, distance_mi: Option<f64>, duration_min: Option<f64>) -> String {
+    let number = |value: Option<f64>| value.map_or(serde_json::Value::Null, serde_json::Value::from);
+    format!(
+        r#"{{"avg_pace":{},"distance_mi":{},"duration_min":{}}}"#,
+        number(avg_pace),
+        number(distance_mi),
+        number(duration_min)
+    )
+}
+
 /// Row by row, whether it stays; and how many of each activity do not.
 fn select(activity: &StringChunked, activities: &Activities) -> (Vec<bool>, BTreeMap<String, u64>) {
     // Years of workouts hold a handful of names: each is split once.

@@ -198,6 +198,12 @@ pub fn evaluate(
     active: &Active<'_>,
     limits: &Limits,
 ) -> Result<Evaluation, TrainError> {
+    if feedback.lessons().is_empty() {
+        // Nothing to compare on: clustering the history twice would show nothing.
+        let mut evaluation = Evaluation::without_evidence(candidate.churn, limits);
+        evaluation.disagreements = feedback.disagreements().len() as u64;
+        return Ok(evaluation);
+    }
     let contender = Contender::of(features, feedback, candidate.params, candidate.seed)?;
     let defender = Defender::of(features, active, candidate.seed)?;
     let folds = teach::folds(&contender.examples, teach::FOLDS);
@@ -361,6 +367,11 @@ impl Score {
 }
 
 impl Evaluation {
+    /// The evaluation where nobody has labelled anything: only the churn can speak against a candidate.
+    pub fn without_evidence(churn: Option<f64>, limits: &Limits) -> Self {
+        Self::of(&[], 0, churn, limits, |_| String::new())
+    }
+
     fn of(judged: &[Judged], folds: usize, churn: Option<f64>, limits: &Limits, id: impl Fn(usize) -> String) -> Self {
         let all = Score::of(judged.iter());
         let earlier = Score::of(judged.iter().filter(|j| j.earlier));
@@ -400,10 +411,13 @@ fn conclude(all: &Score, earlier: &Score, needed: u64, churn: Option<f64>, limit
         c,
         p,
     } = *all;
-    let found = format!(
-        "of {labelled} labelled workouts it has {candidate_correct} right, the active model {active_correct}: \
+    let found = match labelled {
+        0 => "nobody has labelled a workout that could tell".to_owned(),
+        _ => format!(
+            "of {labelled} labelled workouts it has {candidate_correct} right, the active model {active_correct}: \
          better on {b}, worse on {c} (p = {p:.4})"
-    );
+        ),
+    };
     let alpha = limits.alpha;
     if earlier.c > earlier.b && earlier.p < alpha {
         let Score { labelled, b, c, p, .. } = *earlier;

@@ -13,7 +13,7 @@ use crate::audit::encoding::HistoryRowRef;
 use crate::audit::leaves::{self, Leaf};
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Statement, Transaction};
-use crate::db::value::Params;
+use crate::db::value::{Params, Row};
 use crate::id::RunId;
 use crate::sql;
 use crate::time::Timestamp;
@@ -94,28 +94,26 @@ fn segment_batch(segment: &Segment, run_id: Option<&RunId>, now: Timestamp) -> B
         .same(now)
 }
 
+fn decode(row: &Row<'_>) -> Result<Link, DbError> {
+    let text = row.text(1)?;
+    let head = text.parse().map_err(|_| DbError::Decode {
+        column: "head".to_owned(),
+        expected: "SHA-256 in hexadecimal",
+        found: text.to_owned(),
+    })?;
+    Ok(Link {
+        segment_id: row.int(0)?,
+        head,
+    })
+}
+
 impl Store {
     /// The last segment's number and head, or the genesis link on a fresh store.
     ///
     /// # Errors
     /// [`StoreError::Db`], with [`DbError::Decode`] where the head is no hash.
     pub async fn chain_head(&self) -> Result<Link, StoreError> {
-        let mut link = Link::genesis();
-        self.db
-            .query(&HEAD, &Params::none(), |row| {
-                let text = row.text(1)?;
-                let head = text.parse().map_err(|_| DbError::Decode {
-                    column: "head".to_owned(),
-                    expected: "SHA-256 in hexadecimal",
-                    found: text.to_owned(),
-                })?;
-                link = Link {
-                    segment_id: row.int(0)?,
-                    head,
-                };
-                Ok(())
-            })
-            .await?;
-        Ok(link)
+        let link = self.row(&HEAD, &Params::none(), decode).await?;
+        Ok(link.unwrap_or_else(Link::genesis))
     }
 }

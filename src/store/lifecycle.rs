@@ -15,7 +15,9 @@ use crate::sql;
 use crate::time::Timestamp;
 use crate::vocab::ModelStatus;
 
+use super::evaluations::{self, NewEvaluation};
 use super::models::{INSERT, NewModel};
+use super::taught::{learnt, taught};
 use super::{Store, StoreError};
 
 static ARCHIVE: Statement = sql!("query/archive_model");
@@ -36,12 +38,17 @@ pub enum Registration {
 }
 
 impl Store {
-    /// Registers a model and, for [`Registration::Activate`], puts it in production in the same
-    /// transaction.
+    /// Registers a model with what it was taught by and the gate's evidence; for [`Registration::Activate`],
+    /// puts it in production and marks those answers as learnt, in the same transaction.
     ///
     /// # Errors
     /// [`StoreError::LostRace`] where another model has become active meanwhile; nothing is written.
-    pub async fn register_model(&self, model: &NewModel, registration: &Registration) -> Result<(), StoreError> {
+    pub async fn register_model(
+        &self,
+        model: &NewModel,
+        registration: &Registration,
+        evidence: Option<&NewEvaluation>,
+    ) -> Result<(), StoreError> {
         let mut transaction = Transaction::new("register model");
         let status = match registration {
             Registration::Activate { seen_active } => {
@@ -52,7 +59,12 @@ impl Store {
             }
             Registration::Archive => ModelStatus::Archived,
         };
+        let id = model.model_id.as_str();
         let transaction = transaction.insert_many(&INSERT, model.batch(status));
+        let mut transaction = with_evidence(taught(transaction, id, &model.taught), evidence);
+        if status == ModelStatus::Active {
+            transaction = learnt(transaction, id, model.trained_at);
+        }
         match (self.transact(transaction).await, registration) {
             (Err(StoreError::Db(error)), Registration::Activate { seen_active }) => Err(self
                 .explain_race(error, "activate the new model", seen_active.as_deref())
@@ -61,7 +73,8 @@ impl Store {
         }
     }
 
-    /// Puts an archived model in production in the place of the one that the caller saw there.
+    /// Puts an archived model in production in the place of the one that the caller saw there, and marks
+    /// what it was taught by as learnt; `evidence` is of a model that somebody forces.
     ///
     /// # Errors
     /// [`StoreError::NoSuchModel`]; [`StoreError::WrongStatus`] where it is not archived;
@@ -70,6 +83,7 @@ impl Store {
         &self,
         model_id: &str,
         seen_active: Option<&str>,
+        evidence: Option<&NewEvaluation>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let target = self.model(model_id).await?;
@@ -91,6 +105,7 @@ impl Store {
             transaction = transaction.execute(&ARCHIVE, model_params(seen, now), Expect::Rows(1));
         }
         let transaction = transaction.execute(&ACTIVATE, model_params(model_id, now), Expect::Rows(1));
+        let transaction = with_evidence(learnt(transaction, model_id, now), evidence);
         match self.transact(transaction).await {
             Err(StoreError::Db(error)) => Err(self
                 .explain_race(error, &format!("activate {model_id}"), seen_active)
@@ -151,14 +166,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn previous_active_model(&self) -> Result<Option<String>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(&PREVIOUS_ACTIVE, &Params::none(), |row| {
-                found = Some(row.text(0)?.to_owned());
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        self.row(&PREVIOUS_ACTIVE, &Params::none(), |row| Ok(row.text(0)?.to_owned()))
+            .await
+    }
+}
+
+fn with_evidence(transaction: Transaction, evidence: Option<&NewEvaluation>) -> Transaction {
+    match evidence {
+        Some(evidence) => transaction.insert_many(&evaluations::INSERT, evidence.batch()),
+        None => transaction,
     }
 }
 

@@ -11,6 +11,7 @@
 pub mod adopt;
 pub mod chain;
 pub mod classifications;
+pub mod evaluations;
 pub mod feedback;
 pub mod findings;
 pub mod history;
@@ -24,12 +25,15 @@ pub mod quarantine;
 pub mod replay;
 pub mod runs;
 pub mod segments;
+pub mod taught;
 pub mod verify;
 pub mod workouts;
 pub mod write;
 
 use crate::db::Db;
 use crate::db::error::DbError;
+use crate::db::statement::Statement;
+use crate::db::value::{Params, Row};
 use crate::stage::frame::FrameError;
 
 /// The domain's view of one database.
@@ -97,5 +101,31 @@ impl Store {
     /// The database below, for probes and migrations.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Every row of the result in order, decoded.
+    async fn rows<T: Send>(
+        &self,
+        statement: &Statement,
+        params: &Params,
+        mut decode: impl FnMut(&Row<'_>) -> Result<T, DbError> + Send,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        let each = |row: &Row<'_>| {
+            rows.push(decode(row)?);
+            Ok(())
+        };
+        self.db.query(statement, params, each).await?;
+        Ok(rows)
+    }
+
+    /// The row of a result that has at most one, decoded; of more, the last.
+    async fn row<T: Send>(
+        &self,
+        statement: &Statement,
+        params: &Params,
+        decode: impl FnMut(&Row<'_>) -> Result<T, DbError> + Send,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.rows(statement, params, decode).await?.pop())
     }
 }

@@ -115,14 +115,13 @@ impl LabelChange<'_> {
 }
 
 fn decode(row: &Row<'_>) -> Result<ListedOverride, DbError> {
-    let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     Ok(ListedOverride {
         workout_id: row.text(0)?.to_owned(),
         workout_date: row.opt_micros(1)?.map(WorkoutDate::from_micros),
         label: row.text(2)?.to_owned(),
-        original: text(3)?,
-        source: text(4)?.unwrap_or_default(),
-        reason: text(5)?,
+        original: row.opt_string(3)?,
+        source: row.opt_string(4)?.unwrap_or_default(),
+        reason: row.opt_string(5)?,
         since: row.opt_instant(6)?,
     })
 }
@@ -186,14 +185,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn overrides(&self) -> Result<Vec<ListedOverride>, StoreError> {
-        let mut rows = Vec::new();
-        self.db
-            .query(&LIST, &Params::none(), |row| {
-                rows.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(rows)
+        self.rows(&LIST, &Params::none(), decode).await
     }
 }
 

@@ -75,7 +75,7 @@ pub static VERDICTS: [Need; 6] = [
 ];
 
 /// What a run writes beside its verdicts.
-pub static RUN: [Need; 9] = [
+pub static RUN: [Need; 12] = [
     need!(INSERT "pipeline_lease" "pipeline"),
     need!(UPDATE "pipeline_lease" "holder"),
     need!(INSERT "pipeline_runs" "run_id"),
@@ -83,6 +83,9 @@ pub static RUN: [Need; 9] = [
     need!(INSERT "pipeline_chunks" "run_id"),
     need!(INSERT "ml_model_registry" "model_id"),
     need!(UPDATE "ml_model_registry" "status"),
+    need!(INSERT "model_evaluations" "model_id"),
+    need!(INSERT "model_feedback" "model_id"),
+    need!(UPDATE "user_classification_feedback" "comments"),
     need!(INSERT "quarantined_rows" "fingerprint"),
     need!(UPDATE "quarantined_rows" "fingerprint"),
 ];

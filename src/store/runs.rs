@@ -180,14 +180,13 @@ fn raw(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
 }
 
 fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
-    let owned = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     let date = |index| Ok::<_, DbError>(row.opt_micros(index)?.map(|m| WorkoutDate::from_micros(m).to_string()));
     let count = |index| Ok::<_, DbError>(row.int(index)? as u64);
-    let failure = match row.opt_text(26)? {
+    let failure = match row.opt_string(26)? {
         Some(message) => Some(RunFailure {
-            stage: owned(24)?.unwrap_or_default(),
-            kind: owned(25)?.unwrap_or_default(),
-            message: message.to_owned(),
+            stage: row.opt_string(24)?.unwrap_or_default(),
+            kind: row.opt_string(25)?.unwrap_or_default(),
+            message,
         }),
         None => None,
     };
@@ -200,8 +199,8 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
         window_to: date(5)?,
         started_at: row.instant(6)?.to_string(),
         finished_at: row.opt_instant(7)?.map(|t| t.to_string()),
-        model_id: owned(8)?,
-        model_version: owned(9)?,
+        model_id: row.opt_string(8)?,
+        model_version: row.opt_string(9)?,
         decision: raw(row, 10)?,
         rows: RowCounts {
             read: count(11)?,
@@ -221,6 +220,25 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
         matrix: raw(row, 22)?,
         detail: raw(row, 23)?,
         failure,
+    })
+}
+
+fn decode_scheduled(row: &Row<'_>) -> Result<ScheduledRun, DbError> {
+    Ok(ScheduledRun {
+        run_id: row.text(0)?.to_owned(),
+        status: row.text(1)?.to_owned(),
+        started_at: row.instant(2)?,
+    })
+}
+
+fn decode_chunk(row: &Row<'_>) -> Result<LedgerChunk, DbError> {
+    Ok(LedgerChunk {
+        chunk_no: row.int(0)?,
+        first_workout_id: row.opt_string(1)?,
+        last_workout_id: row.opt_string(2)?,
+        rows_written: row.int(3)?,
+        segment_id: row.opt_int(4)?,
+        committed_at: row.instant(5)?.to_string(),
     })
 }
 
@@ -338,7 +356,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn last_scheduled(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        self.scheduled_run(&LAST_SCHEDULED, pipeline).await
+        let params = Params::none().with("pipeline", pipeline);
+        self.row(&LAST_SCHEDULED, &params, decode_scheduled).await
     }
 
     /// The last scheduled run of a pipeline that was not skipped.
@@ -346,22 +365,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn last_scheduled_begun(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        self.scheduled_run(&LAST_BEGUN, pipeline).await
-    }
-
-    async fn scheduled_run(&self, statement: &Statement, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(statement, &Params::none().with("pipeline", pipeline), |row| {
-                found = Some(ScheduledRun {
-                    run_id: row.text(0)?.to_owned(),
-                    status: row.text(1)?.to_owned(),
-                    started_at: row.instant(2)?,
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        let params = Params::none().with("pipeline", pipeline);
+        self.row(&LAST_BEGUN, &params, decode_scheduled).await
     }
 
     /// The latest `limit` runs, newest first.
@@ -369,7 +374,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn runs(&self, limit: u32) -> Result<Vec<LedgerRun>, StoreError> {
-        self.ledger(&LIST, Params::none().with("limit", limit)).await
+        let params = Params::none().with("limit", limit);
+        self.rows(&LIST, &params, decode).await
     }
 
     /// One run, or None.
@@ -377,18 +383,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn run(&self, run_id: &str) -> Result<Option<LedgerRun>, StoreError> {
-        Ok(self.ledger(&BY_ID, Params::none().with("run_id", run_id)).await?.pop())
-    }
-
-    async fn ledger(&self, statement: &Statement, params: Params) -> Result<Vec<LedgerRun>, StoreError> {
-        let mut runs = Vec::new();
-        self.db
-            .query(statement, &params, |row| {
-                runs.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(runs)
+        let params = Params::none().with("run_id", run_id);
+        self.row(&BY_ID, &params, decode).await
     }
 
     /// The committed transactions of one run, in order.
@@ -396,20 +392,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn chunks(&self, run_id: &str) -> Result<Vec<LedgerChunk>, StoreError> {
-        let mut chunks = Vec::new();
-        self.db
-            .query(&CHUNKS, &Params::none().with("run_id", run_id), |row| {
-                chunks.push(LedgerChunk {
-                    chunk_no: row.int(0)?,
-                    first_workout_id: row.opt_text(1)?.map(str::to_owned),
-                    last_workout_id: row.opt_text(2)?.map(str::to_owned),
-                    rows_written: row.int(3)?,
-                    segment_id: row.opt_int(4)?,
-                    committed_at: row.instant(5)?.to_string(),
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(chunks)
+        let params = Params::none().with("run_id", run_id);
+        self.rows(&CHUNKS, &params, decode_chunk).await
     }
 }

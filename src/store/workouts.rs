@@ -218,18 +218,17 @@ fn decode(row: &Row<'_>) -> Result<Workout, DbError> {
         expected: "date and time",
         found: "Null".to_owned(),
     })?;
-    let owned = |text: Option<&str>| text.map(str::to_owned);
     Ok(Workout {
         id: row.text(0)?.to_owned(),
         date: WorkoutDate::from_micros(micros),
-        activity_type: owned(row.opt_text(2)?),
+        activity_type: row.opt_string(2)?,
         kcal_burned: row.opt_int(3)?,
         distance_mi: row.opt_real(4)?,
         duration_sec: row.opt_real(5)?,
         avg_pace: row.opt_real(6)?,
         max_pace: row.opt_real(7)?,
         steps: row.opt_int(8)?,
-        link: owned(row.opt_text(9)?),
+        link: row.opt_string(9)?,
     })
 }
 
@@ -289,15 +288,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn workout(&self, workout_id: &str) -> Result<Option<Workout>, StoreError> {
-        let mut found = None;
         let params = Params::none().with("workout_id", workout_id);
-        self.db
-            .query(&BY_ID, &params, |row| {
-                found = Some(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        self.row(&BY_ID, &params, decode).await
     }
 
     /// The stored form of those of `ids` that exist.

@@ -9,6 +9,7 @@ mod architecture;
 mod audit;
 mod bad_input;
 mod db;
+mod gate;
 mod ingest;
 mod ingest_properties;
 mod learning;

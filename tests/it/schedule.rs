@@ -13,6 +13,7 @@ use paceline::scheduler::health::Health;
 use paceline::scheduler::ticks::Ticks;
 use paceline::scheduler::{Entry, Outcome, Scheduler, Signal};
 use paceline::store::Store;
+use paceline::store::lease::Fence;
 use paceline::time::Timestamp;
 use tokio::sync::mpsc;
 
@@ -226,7 +227,11 @@ fn a_live_holder_is_an_overlap_and_a_silent_one_is_waited_for() {
         assert!(ledger(&test).await.is_empty());
         // A sign of life: an overlap, said once.
         let (at, expiry) = ("2026-06-01T02:30:50Z", "2026-06-01T02:31:50Z");
-        let alive = store.beat_lease(lease.fence(), at.parse().expect("t"), expiry.parse().expect("t"));
+        let fence = Fence {
+            pipeline: "nightly".to_owned(),
+            number: 1,
+        };
+        let alive = store.beat_lease(&fence, at.parse().expect("t"), expiry.parse().expect("t"));
         assert!(alive.await.expect("beat"));
         world.set("2026-06-01T02:31:00Z");
         let outcomes = once(&mut scheduler).await;
@@ -363,25 +368,32 @@ fn what_breaks_in_one_night_does_not_stop_the_next() {
     });
 }
 
+/// Two pipelines that are due: one runs, the other waits in line. Each run stops after its load until a
+/// message through the sender lets it go on.
+async fn two_in_line(test: &TestStore) -> (World, Loop, std::sync::mpsc::Sender<()>) {
+    workouts(test).await;
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
+        if point == "after_load" {
+            let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
+            tokio::task::block_in_place(wait).expect("let go");
+        }
+    });
+    let mut watched = Loop::start(world.scheduler(test, &["nightly", "other"]));
+    watched
+        .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
+        .await;
+    // One run at a time: the other pipeline waits in line and has no row yet.
+    one_has_begun(test).await;
+    (world, watched, go)
+}
+
 #[test]
 fn an_overlap_with_the_own_last_run_is_skipped_and_said_once() {
     on_both_stores(|test| async move {
         let test = test;
-        workouts(&test).await;
-        let (go, gate) = std::sync::mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
-        let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
-            if point == "after_load" {
-                let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
-                tokio::task::block_in_place(wait).expect("let go");
-            }
-        });
-        let mut watched = Loop::start(world.scheduler(&test, &["nightly", "other"]));
-        watched
-            .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
-            .await;
-        // One run at a time: the other pipeline waits in line and has no row yet.
-        one_has_begun(&test).await;
+        let (world, mut watched, go) = two_in_line(&test).await;
         world.set("2026-06-02T02:30:00Z");
         watched.tick().await;
         watched
@@ -422,20 +434,7 @@ fn an_overlap_with_the_own_last_run_is_skipped_and_said_once() {
 fn a_signal_lets_the_run_finish_and_what_waits_in_line_not_begin() {
     on_both_stores(|test| async move {
         let test = test;
-        workouts(&test).await;
-        let (go, gate) = std::sync::mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
-        let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
-            if point == "after_load" {
-                let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
-                tokio::task::block_in_place(wait).expect("let go");
-            }
-        });
-        let mut watched = Loop::start(world.scheduler(&test, &["nightly", "other"]));
-        watched
-            .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
-            .await;
-        one_has_begun(&test).await;
+        let (_world, mut watched, go) = two_in_line(&test).await;
         watched.signals.send(Signal::Interrupt).await.expect("alive");
         watched
             .until("stopping", |health| {

@@ -22,7 +22,7 @@ mod insert;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
 
@@ -91,11 +91,6 @@ impl MySql {
     async fn acquire(&self) -> Result<Conn, DbError> {
         let options = &self.options;
         let started = Instant::now();
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(options.min_delay)
-            .with_max_delay(options.max_delay)
-            .with_max_times(options.retries)
-            .with_jitter();
         let attempt = || async {
             match tokio::time::timeout(options.connect_timeout, self.pool.get_conn()).await {
                 Ok(Ok(conn)) => Ok(conn),
@@ -107,7 +102,7 @@ impl MySql {
             }
         };
         attempt
-            .retry(backoff)
+            .retry(options.backoff())
             .when(|e| matches!(e, DbError::Unreachable { .. }) && started.elapsed() < options.max_elapsed)
             .await
     }

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::DbError;
@@ -43,14 +43,9 @@ impl Sqlite {
     pub(super) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Self, DbError> {
         let target: Arc<str> = format!("sqlite://{}", path.display()).into();
         let started = Instant::now();
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(options.min_delay)
-            .with_max_delay(options.max_delay)
-            .with_max_times(options.retries)
-            .with_jitter();
         let attempt = || async { blocking(|| open(path, options, &target)) };
         let connection = attempt
-            .retry(backoff)
+            .retry(options.backoff())
             .when(|e| matches!(e, Opening::Locked(_)) && started.elapsed() < options.max_elapsed)
             .await
             .map_err(Opening::into_error)?;

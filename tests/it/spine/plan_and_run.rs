@@ -1,13 +1,20 @@
 //! A plan followed by a run: the run writes exactly what the plan listed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use paceline::pipeline::Ambient;
+use paceline::pipeline::people::{Said, say};
 use paceline::pipeline::plan::Plan;
 use paceline::pipeline::prepare::Options;
+use paceline::pipeline::run::run;
 use paceline::stage::decide::Retrain;
+use paceline::vocab::{FeedbackType, Label, Trigger};
+use tokio::runtime::Handle;
 
 use crate::support::on_both_stores;
-use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World};
+use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World, pipeline};
 
 /// Everything of a verdict that a plan names: workout, label before, label after, confidence.
 type Row = (String, String, String, String);
@@ -94,6 +101,54 @@ fn a_run_writes_exactly_what_its_plan_listed() {
             ..options
         };
         plan_then_run(&world, NIGHTLY, &always).await;
+    });
+}
+
+/// A run whose second chunk collides with a correction of a workout that its first chunk wrote: that
+/// workout is new by this run and protected by a person, and the counts must survive it.
+#[test]
+fn a_correction_between_two_chunks_is_obeyed_and_counted() {
+    on_both_stores(|store| async {
+        let world = World::new(store);
+        let small: String = SAMPLE.lines().take(101).map(|line| format!("{line}\r\n")).collect();
+        world.import(&small).await;
+        let corrector = world.ambient();
+        let db = world.store.clone();
+        let corrected = Arc::new(AtomicBool::new(false));
+        let ambient = Ambient {
+            at_point: Arc::new(move |point| {
+                if point != "after_chunk" || corrected.swap(true, Ordering::SeqCst) {
+                    return;
+                }
+                let correct = async {
+                    let first = db.state_as_of(corrector.now(), None).await.expect("a state");
+                    let said = Said {
+                        workout_id: first.into_keys().next().expect("a first chunk"),
+                        feedback_type: FeedbackType::Correct,
+                        label: Some(Label::Outlier),
+                        certainty: 5,
+                        comment: None,
+                        user: "anna".to_owned(),
+                        admin: false,
+                    };
+                    say(&db, &said, &corrector).await.expect("a correction");
+                };
+                tokio::task::block_in_place(|| Handle::current().block_on(correct));
+            }),
+            ..world.ambient()
+        };
+        let text = NIGHTLY.replace("chunk_rows = 5000", "chunk_rows = 60");
+        let options = Options::default();
+        // In a task, because `block_in_place` needs a worker of the runtime.
+        let store = world.store.clone();
+        let running = async move { run(&store, &pipeline(&text), &options, Trigger::Manual, &ambient).await };
+        let report = tokio::spawn(running).await.expect("no panic").expect("run");
+        assert_eq!((report.retries, report.changes.protected), (1, 1), "{report:?}");
+        assert_eq!(report.changes.new, report.rows.classified);
+        assert_eq!(report.changes.unchanged, 0);
+        let outliers = "SELECT COUNT(*) FROM workout_ml_classifications WHERE is_user_override = 1 AND current_classification = 'outlier'";
+        assert_eq!(world.raw.rows(outliers).await, [["1"]]);
+        assert!(world.store.verify(|_| {}).await.expect("verify").ok);
     });
 }
 

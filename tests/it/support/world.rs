@@ -39,6 +39,8 @@ pub const TABLES: &[(&str, &str)] = &[
     ("pipeline_chunks", "run_id, chunk_no"),
     ("quarantined_rows", "quarantine_id"),
     ("user_classification_feedback", "feedback_id"),
+    ("model_evaluations", "evaluation_id"),
+    ("model_feedback", "model_id, first_id"),
 ];
 
 /// One store and the world around it.

@@ -1,0 +1,225 @@
+//! The verdicts of a prepared run, written chunk by chunk.
+//!
+//! Why: a chunk is what a crash can cost; the chain's head that each one extends is what keeps a second
+//! writer out between them.
+//!
+//! Invariants: one transaction per chunk; each extends the head that the one before it left, the first the
+//! head that was read before the state was.
+//!
+//! Must not know: why the run began, or what is retried.
+
+use polars::prelude::{Float64Chunked, StringChunked};
+
+use crate::config::Pipeline;
+use crate::id::RunId;
+use crate::stage::diff::{Change, ChangeSet, Outcome};
+use crate::stage::features::features_json;
+use crate::store::Store;
+use crate::store::runs::OutcomeCounts;
+use crate::store::write::{Verdict, VerdictChunk};
+use crate::vocab::Source;
+
+use super::choose::Chosen;
+use super::gate::Gated;
+use super::prepare::Prepared;
+use super::report::{DecisionSummary, MatrixCell, RunReport};
+use super::{Ambient, RunError};
+
+/// What earlier attempts of this run have committed: a retry must neither lose nor recount it.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    /// By outcome.
+    pub outcomes: OutcomeCounts,
+    /// From-to matrix of new and changed.
+    pub matrix: Vec<MatrixCell>,
+    /// History rows and current rows.
+    pub rows: u64,
+    /// Transactions.
+    pub chunks: u32,
+    /// The first attempt's report of its decision: the retry finds the model active already.
+    pub trained: Option<(String, DecisionSummary, Option<Gated>)>,
+}
+
+/// The chunks of a change set: consecutive changes, at most `chunk_rows` each.
+pub(super) fn chunks_of(changes: &ChangeSet, chunk_rows: usize) -> std::slice::Chunks<'_, Change> {
+    changes.changes.chunks(chunk_rows.max(1))
+}
+
+/// How many history rows and current rows writing `changes` touches.
+pub(super) fn rows_of(changes: &ChangeSet, log_refreshed: bool) -> u64 {
+    let rows = |change: &Change| match change.outcome {
+        Outcome::New | Outcome::Changed => 2,
+        Outcome::Refreshed => 1 + u64::from(log_refreshed),
+        Outcome::Protected => 1,
+        Outcome::Unchanged => 0,
+    };
+    changes.changes.iter().map(rows).sum()
+}
+
+/// Writes what has to be written, chunk by chunk, and tells `committed` after each.
+///
+/// # Errors
+/// [`RunError`] of the store; the chunks before it stay.
+pub(super) async fn write(
+    store: &Store,
+    pipeline: &Pipeline,
+    run_id: &RunId,
+    prepared: &Prepared,
+    committed: &mut Committed,
+    ambient: &Ambient,
+) -> Result<(), RunError> {
+    let total = prepared.changes.changes.len() as u64;
+    ambient.progress.begin("writing", Some(total));
+    let mut head = prepared.head;
+    let mut done = 0;
+    let reason = reason(prepared);
+    let rows = Rows::of(prepared);
+    for changes in chunks_of(&prepared.changes, pipeline.chunk_rows) {
+        let chunk = VerdictChunk {
+            run: Some((run_id, committed.chunks)),
+            model: prepared.model_ref(),
+            changed_by: "system",
+            reason: &reason,
+            now: ambient.now(),
+            log_refreshed: pipeline.log_refreshed,
+            verdicts: changes.iter().map(|change| rows.verdict(change)).collect(),
+        };
+        ambient.reached("before_chunk");
+        let written = store
+            .write_verdicts(&chunk, &head)
+            .await
+            .map_err(|e| RunError::store("write", e))?;
+        ambient.reached("after_chunk");
+        head = written.head;
+        committed.add(changes, &chunk.verdicts, written.rows);
+        done += changes.len() as u64;
+        ambient.progress.at(done);
+    }
+    ambient.progress.end();
+    Ok(())
+}
+
+/// Why the history rows of this run were written.
+fn reason(prepared: &Prepared) -> String {
+    match (&prepared.chosen, prepared.model_ref()) {
+        (Chosen::Fresh(_), Some((_, version))) => format!("model {version}, trained because {}", prepared.decision),
+        (_, Some((_, version))) => format!("model {version}"),
+        (_, None) => "era rule: no model".to_owned(),
+    }
+}
+
+/// The columns that a verdict is read from, looked up by name once and not once per row.
+struct Rows<'p> {
+    workout_id: &'p StringChunked,
+    label: &'p StringChunked,
+    method: &'p StringChunked,
+    confidence: &'p Float64Chunked,
+    stored: &'p StringChunked,
+    avg_pace: &'p Float64Chunked,
+    distance_mi: &'p Float64Chunked,
+    duration_min: &'p Float64Chunked,
+}
+
+impl<'p> Rows<'p> {
+    fn of(prepared: &'p Prepared) -> Self {
+        let Prepared {
+            predictions,
+            features,
+            current,
+            ..
+        } = prepared;
+        Self {
+            workout_id: predictions.ids(),
+            label: predictions.text("label"),
+            method: predictions.text("method"),
+            confidence: predictions.real("confidence"),
+            stored: current.text("current_classification"),
+            avg_pace: features.real("avg_pace"),
+            distance_mi: features.real("distance_mi"),
+            duration_min: features.real("duration_min"),
+        }
+    }
+
+    fn verdict(&self, change: &Change) -> Verdict<'p> {
+        let row = change.prediction;
+        let method = self.method.get(row);
+        let source = match (method, change.outcome) {
+            (Some("era_fallback"), _) => Source::EraFallback,
+            (_, Outcome::New) => Source::MlPrediction,
+            _ => Source::MlBatchUpdate,
+        };
+        Verdict {
+            outcome: change.outcome,
+            workout_id: self.workout_id.get(row).unwrap_or_default(),
+            previous: change.current.and_then(|row| self.stored.get(row)),
+            label: self.label.get(row).unwrap_or_default(),
+            confidence: self.confidence.get(row),
+            method,
+            source,
+            features: features_json(
+                self.avg_pace.get(row),
+                self.distance_mi.get(row),
+                self.duration_min.get(row),
+            ),
+        }
+    }
+}
+
+impl Committed {
+    fn add(&mut self, changes: &[Change], verdicts: &[Verdict<'_>], rows: u64) {
+        self.rows += rows;
+        self.chunks += 1;
+        for (change, verdict) in changes.iter().zip(verdicts) {
+            match change.outcome {
+                Outcome::New => self.outcomes.new += 1,
+                Outcome::Changed => self.outcomes.changed += 1,
+                Outcome::Refreshed => self.outcomes.refreshed += 1,
+                Outcome::Protected | Outcome::Unchanged => {}
+            }
+            if matches!(change.outcome, Outcome::New | Outcome::Changed) {
+                self.count_transition(verdict);
+            }
+        }
+    }
+
+    fn count_transition(&mut self, verdict: &Verdict<'_>) {
+        let same = |cell: &MatrixCell| cell.from.as_deref() == verdict.previous && cell.to == verdict.label;
+        if let Some(cell) = self.matrix.iter_mut().find(|cell| same(cell)) {
+            cell.count += 1;
+            return;
+        }
+        let from = verdict.previous.map(str::to_owned);
+        self.matrix.push(MatrixCell {
+            from,
+            to: verdict.label.to_owned(),
+            count: 1,
+        });
+    }
+}
+
+/// The last attempt's report, with what earlier attempts had committed already counted as done by
+/// this run and not as unchanged.
+pub(super) fn merge(mut report: RunReport, committed: &mut Committed) -> RunReport {
+    let done = committed.outcomes;
+    let protected = report.changes.protected;
+    // A workout counts twice where a person corrected it between two attempts: it is new or changed by
+    // this run, and protected now. So the sum may exceed the number of workouts; never so the rest.
+    let accounted = protected + done.new + done.changed + done.refreshed;
+    report.changes = OutcomeCounts {
+        protected,
+        unchanged: report.rows.classified.saturating_sub(accounted),
+        ..done
+    };
+    committed.matrix.sort();
+    report.matrix.clone_from(&committed.matrix);
+    report.rows_written = committed.rows;
+    report.chunks = committed.chunks;
+    report.status = "succeeded";
+    if let Some((model_id, decision, gate)) = &committed.trained
+        && report.model.model_id.as_ref() == Some(model_id)
+    {
+        report.decision.clone_from(decision);
+        report.gate.clone_from(gate);
+    }
+    report
+}
