@@ -15,10 +15,12 @@ mod explain;
 mod feedback;
 mod import;
 mod model;
+mod model_change;
 mod model_compare;
 mod output;
 mod overrides;
 mod progress;
+mod prove;
 mod quarantine;
 mod read;
 mod review;
@@ -101,7 +103,9 @@ enum Command {
     /// Rebuilds the classifications of any instant from the history.
     State(state::StateArgs),
     /// Replays the history, re-hashes it, and compares it with the stored state.
-    Verify,
+    Verify(verify::VerifyArgs),
+    /// Proves history rows of a workout to somebody without the database.
+    Prove(prove::ProveArgs),
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
@@ -114,9 +118,13 @@ impl Command {
     /// True where the command prints rows under one header, which is all that CSV can hold.
     fn is_list(&self) -> bool {
         match self {
-            Self::Migrate(_) | Self::Import(_) | Self::Run(_) | Self::Explain(_) | Self::Verify | Self::Validate(_) => {
-                false
-            }
+            Self::Migrate(_)
+            | Self::Import(_)
+            | Self::Run(_)
+            | Self::Explain(_)
+            | Self::Verify(_)
+            | Self::Prove(_)
+            | Self::Validate(_) => false,
             Self::Schedule(args) => args.is_list(),
             Self::Plan(args) => args.is_list(),
             Self::Feedback(args) => args.is_list(),
@@ -204,7 +212,8 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
         Command::State(args) => state::state(&app, &args, output).await,
-        Command::Verify => verify::verify(&app, &progress, output).await,
+        Command::Verify(args) => verify::verify(&app, &args, &progress, output).await,
+        Command::Prove(args) => prove::prove(&app, &args, output).await,
         Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),

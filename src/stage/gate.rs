@@ -200,7 +200,7 @@ pub fn evaluate(
 ) -> Result<Evaluation, TrainError> {
     if feedback.lessons().is_empty() {
         // Nothing to compare on: clustering the history twice would show nothing.
-        let mut evaluation = Evaluation::of(&[], 0, candidate.churn, limits, |_| String::new());
+        let mut evaluation = Evaluation::without_evidence(candidate.churn, limits);
         evaluation.disagreements = feedback.disagreements().len() as u64;
         return Ok(evaluation);
     }
@@ -367,6 +367,11 @@ impl Score {
 }
 
 impl Evaluation {
+    /// The evaluation where nobody has labelled anything: only the churn can speak against a candidate.
+    pub fn without_evidence(churn: Option<f64>, limits: &Limits) -> Self {
+        Self::of(&[], 0, churn, limits, |_| String::new())
+    }
+
     fn of(judged: &[Judged], folds: usize, churn: Option<f64>, limits: &Limits, id: impl Fn(usize) -> String) -> Self {
         let all = Score::of(judged.iter());
         let earlier = Score::of(judged.iter().filter(|j| j.earlier));

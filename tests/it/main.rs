@@ -6,8 +6,10 @@
 )]
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod db;
+mod gate;
 mod ingest;
 mod ingest_properties;
 mod learning;
@@ -24,4 +26,3 @@ mod stages;
 mod stages_laws;
 mod stages_shared;
 mod support;
-mod verify;
