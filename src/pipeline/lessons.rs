@@ -8,6 +8,8 @@
 //!
 //! Must not know: how answers are given, or how they teach.
 
+use std::collections::BTreeMap;
+
 use crate::stage::feedback::{Answer, DEFAULT_CERTAINTY, Feedback};
 use crate::store::Store;
 use crate::store::feedback::StoredFeedback;
@@ -64,12 +66,24 @@ impl Lessons {
     }
 
     /// How many corrections no model has learnt from, those of `tried` aside: a refused candidate was
-    /// taught by them, and the same corrections would only make it again.
+    /// taught by them, and the same corrections would only make it again. A person's last word on a workout
+    /// counts: a correction that was taken back waits for nothing, and one that was learnt and taken back
+    /// waits to be unlearnt.
     pub fn waiting(&self, tried: &Answered) -> u64 {
-        let waits = |row: &&StoredFeedback| {
-            !row.processed && row.feedback_type == FeedbackType::Correct.as_str() && !tried.contains(row.feedback_id)
+        let is_correction = |row: &StoredFeedback| row.feedback_type == FeedbackType::Correct.as_str();
+        let mut words: BTreeMap<(&str, Option<&str>), Vec<&StoredFeedback>> = BTreeMap::new();
+        for row in &self.stored {
+            let word = words.entry((row.workout_id.as_str(), row.user.as_deref()));
+            word.or_default().push(row);
+        }
+        let waits = |said: &Vec<&StoredFeedback>| {
+            let Some((last, before)) = said.split_last() else {
+                return false;
+            };
+            let unlearns = || label(last).is_none() && before.iter().any(|row| row.processed && is_correction(row));
+            !last.processed && !tried.contains(last.feedback_id) && (is_correction(last) || unlearns())
         };
-        self.stored.iter().filter(waits).count() as u64
+        words.values().filter(|said| waits(said)).count() as u64
     }
 }
 
@@ -142,6 +156,28 @@ mod tests {
         assert_eq!(said("correct", Some("unknown"), None), None);
         let answer = answer(&row(1, "accept", None, Some("real_run")));
         assert_eq!((answer.user.as_str(), answer.certainty), (NOBODY, DEFAULT_CERTAINTY));
+    }
+
+    #[test]
+    fn only_the_last_word_of_a_person_waits() {
+        let on = |row: StoredFeedback| StoredFeedback {
+            workout_id: "w".to_owned(),
+            ..row
+        };
+        let waiting = |stored: Vec<StoredFeedback>| {
+            let feedback = Feedback::of(stored.iter().map(super::answer).collect()).expect("in range");
+            Lessons { stored, feedback }.waiting(&Answered::default())
+        };
+        let correct = |id| on(row(id, "correct", Some("real_run"), None));
+        let taken_back = |id| on(row(id, "uncertain", None, None));
+        assert_eq!(waiting(vec![correct(1), correct(2)]), 1);
+        assert_eq!(waiting(vec![correct(1), taken_back(2)]), 0);
+        assert_eq!(
+            waiting(vec![correct(9), taken_back(10)]),
+            1,
+            "learnt, and to be unlearnt"
+        );
+        assert_eq!(waiting(vec![taken_back(10)]), 0);
     }
 
     #[test]

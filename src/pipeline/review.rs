@@ -20,7 +20,7 @@ use crate::stage::decide::{Retrain, ReusePolicy};
 use crate::stage::features::{Activities, featurize};
 use crate::stage::feedback::DEFAULT_CERTAINTY;
 use crate::stage::frame::{Classifications, Frame, Workouts};
-use crate::stage::review::{Item, Reason, review, words};
+use crate::stage::review::{Item, Reason, review, settle, words};
 use crate::store::Store;
 use crate::store::feedback::{NewFeedback, StoredFeedback};
 use crate::store::workouts::Window;
@@ -140,7 +140,11 @@ pub async fn review_queue(store: &Store, scope: &Scope, ambient: &Ambient) -> Re
     let features = featurize(&answerable, &scope.activities).map_err(bug)?.features;
     let predictions = classify(&features, &model).map_err(bug)?;
     let lessons = Lessons::read(store).await?;
-    let said = words(lessons.feedback(), overrides(store).await?);
+    let learnt = store.taught_by(&active.model_id).await.map_err(failed)?;
+    let unlearnt = lessons.feedback().answers().iter();
+    let unlearnt = unlearnt.filter(|answer| !learnt.contains(answer.feedback_id));
+    let mut said = words(lessons.feedback(), overrides(store).await?);
+    settle(&mut said, unlearnt.map(|answer| answer.workout_id.as_str()));
     Ok(ReviewQueue {
         model_id: active.model_id,
         model_version: active.model_version,

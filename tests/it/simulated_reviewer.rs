@@ -273,34 +273,29 @@ fn a_slow_runner_is_believed_after_ten_answers_through_the_pipeline() {
     });
 }
 
-/// The gate asks for six workouts that tell two models apart before it lets one relabel a history. Where
-/// the active model is right by chance on most of the workouts it is unsure of, ten answers do not have
-/// six; the candidate is then kept out, five answers more let it in, and so does whoever accepts the churn.
-/// Of the slow runners with the seeds 1 to 16, ten are believed after twice five answers, twelve after ten.
+/// Whichever slow runner it is: the gate lets the candidate in after ten answers. Of these sixteen one is left
+/// with one workout in eighteen called a walk, all others with fewer than one in fifty.
 #[test]
-fn a_slow_runner_whose_ten_answers_show_too_little_is_refused_until_they_show_enough() {
-    block_on(async {
-        let world = migrated(TestStore::sqlite().await).await;
-        let person = Person::slow_runner(1).expect("180 runs");
-        let simulation = Simulation {
-            world: &world,
-            truth: &person.truth,
-            reviewer: reviewer(3),
-        };
-        let curve = simulation.curve("slow runner, seed 1", &csv_of(&person), 2).await;
-        assert!(curve[2].refused && curve[2].walks > 0.6, "{:?}", curve[2]);
-        let accepting = Options {
-            retrain: Some(Retrain::Always),
-            accept_churn: true,
-            ..Options::default()
-        };
-        let planned = world.plan(NIGHTLY, &accepting).await.report.gate.expect("a comparison");
-        assert!(planned.admitted, "{}", planned.evaluation.reason);
-        simulation.round().await;
-        assert!(!simulation.retrain("slow runner, seed 1", 15).await);
-        let point = simulation.point(15, false).await;
-        assert!(point.walks <= 0.02, "{point:?}");
-    });
+fn every_slow_runner_is_believed_after_ten_answers() {
+    let mut doubted = Vec::new();
+    for seed in 1..=16 {
+        let person = Person::slow_runner(seed).expect("180 runs");
+        let curve = block_on(async {
+            let world = migrated(TestStore::sqlite().await).await;
+            let simulation = Simulation {
+                world: &world,
+                truth: &person.truth,
+                reviewer: reviewer(3),
+            };
+            let name = format!("slow runner, seed {seed}");
+            simulation.curve(&name, &csv_of(&person), 2).await
+        });
+        assert!(!curve[2].refused && curve[2].walks <= 0.06, "seed {seed}: {curve:?}");
+        if curve[2].walks > 0.02 {
+            doubted.push(seed);
+        }
+    }
+    assert_eq!(doubted, [14]);
 }
 
 /// The history as a file in the table's own columns.
