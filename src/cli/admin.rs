@@ -10,10 +10,12 @@ use serde::Serialize;
 
 use crate::app::{Access, App, read_pipeline};
 use crate::db::migrate::MigrationPlan;
-use crate::pipeline::{Kind, RunError};
+use crate::pipeline::{self, Kind, RunError};
 use crate::scheduler::Entry;
+use crate::store::Store;
+use crate::store::adopt::Scope;
 
-use super::output::{Output, Rows, json, line, list, one};
+use super::output::{Output, Rows, count, json, line, list, one};
 use super::schedule::ListedJson;
 
 /// Tables of others that the question before a migration names.
@@ -28,6 +30,10 @@ pub struct MigrateArgs {
     /// Prints the statements and changes nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Also takes over, as they are, the current rows that no history explains. `paceline verify` lists
+    /// them first: tampering looks the same.
+    #[arg(long, conflicts_with = "dry_run")]
+    adopt_state: bool,
 }
 
 /// `paceline validate`.
@@ -49,6 +55,15 @@ pub struct CompletionsArgs {
 struct MigrateJson {
     applied: Vec<MigrationJson>,
     tables: Vec<TableJson>,
+    adopted: Option<AdoptedJson>,
+}
+
+/// What others had written, and is sealed now.
+#[derive(Debug, Serialize)]
+struct AdoptedJson {
+    rows: u64,
+    segment_id: Option<i64>,
+    states: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,11 +102,24 @@ pub async fn migrate(app: &App, args: &MigrateArgs, output: Output) -> Result<()
         columns: t.columns,
         created: t.created,
     };
+    let adopted = adopt(app, &store, args.adopt_state).await?;
     let value = MigrateJson {
         applied: applied.collect(),
         tables: report.tables.iter().map(table).collect(),
+        adopted,
     };
     one(&value, || page(&value, store.db().target()), output)
+}
+
+/// Adoption comes last: what is sealed must not be converted any more.
+async fn adopt(app: &App, store: &Store, everything: bool) -> Result<Option<AdoptedJson>> {
+    let scope = if everything { Scope::Everything } else { Scope::Openly };
+    let adopted = pipeline::adopt::adopt(store, scope, &app.ambient()?).await?;
+    Ok(adopted.map(|adopted| AdoptedJson {
+        rows: adopted.rows,
+        segment_id: adopted.segment_id,
+        states: adopted.states,
+    }))
 }
 
 fn page(value: &MigrateJson, target: &str) -> String {
@@ -102,6 +130,13 @@ fn page(value: &MigrateJson, target: &str) -> String {
     }
     let mut page = format!("{target}: {} migrations applied\n", value.applied.len());
     let _ = writeln!(page, "{}", rows.table());
+    if let Some(adopted) = &value.adopted {
+        let (rows, states) = (count(adopted.rows), count(adopted.states));
+        let _ = writeln!(
+            page,
+            "Adopted {rows} history rows that others wrote, and {states} current rows as they were found."
+        );
+    }
     page
 }
 

@@ -303,6 +303,15 @@ async fn tried(store: &Store, registry: &[ModelRow]) -> Result<Option<Tried>, Ru
     }))
 }
 
+/// The answers that the last candidate refused against the active model was taught by; none without one.
+pub(super) async fn answers_tried(store: &Store) -> Result<Answered, RunError> {
+    let registry = store.models().await.map_err(|e| RunError::store("decide", e))?;
+    Ok(tried(store, &registry)
+        .await?
+        .map(|tried| tried.taught)
+        .unwrap_or_default())
+}
+
 /// What `decide` needs of the active model: the facts of its training, or of the last one that was tried
 /// and refused.
 fn facts(active: &ModelRow, tried: Option<&Tried>) -> ActiveModel {

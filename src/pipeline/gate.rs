@@ -49,7 +49,7 @@ impl Gated {
     pub fn evidence(&self, run_id: Option<&RunId>, now: Timestamp) -> NewEvaluation {
         NewEvaluation {
             model_id: self.model_id.clone(),
-            compared_with: self.compared_with.clone(),
+            compared_with: Some(self.compared_with.clone()),
             run_id: run_id.cloned(),
             evaluation: self.evaluation.clone(),
             force: None,

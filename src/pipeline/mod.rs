@@ -8,8 +8,11 @@
 //!
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
+pub mod activate;
+pub mod adopt;
 pub mod answers;
 pub mod choose;
+pub mod compare;
 pub mod gate;
 pub mod import;
 pub mod labels;
@@ -20,7 +23,9 @@ pub mod plan;
 pub mod prepare;
 pub mod register;
 pub mod report;
+pub mod review;
 pub mod run;
+pub mod session;
 pub mod waiting;
 mod write;
 

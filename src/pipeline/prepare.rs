@@ -100,7 +100,8 @@ impl Prepared {
     }
 }
 
-fn frame_error(stage: &'static str) -> impl Fn(FrameError) -> RunError {
+/// A frame that no input explains.
+pub(super) fn frame_error(stage: &'static str) -> impl Fn(FrameError) -> RunError {
     move |error| RunError::bug(stage, error)
 }
 

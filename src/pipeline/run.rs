@@ -27,6 +27,7 @@ use crate::store::taught::Answered;
 use crate::store::workouts::Window;
 use crate::vocab::{RunStatus, Trigger};
 
+use super::adopt;
 use super::choose::Chosen;
 use super::gate::Gated;
 use super::lease::{self, Lease, Refused};
@@ -214,6 +215,7 @@ async fn attempt(
     committed: &mut Committed,
     ambient: &Ambient,
 ) -> Result<RunReport, RunError> {
+    adopt::before_writing(store, ambient).await?;
     let prepared = prepare(store, pipeline, options, ambient).await?;
     let mut report = report_of(&prepared, pipeline, options);
     report.run_id = Some(run_id.to_string());

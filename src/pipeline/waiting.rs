@@ -9,6 +9,8 @@
 //!
 //! Must not know: how many are enough, or what time it is.
 
+use std::collections::BTreeMap;
+
 use crate::store::Store;
 use crate::store::feedback::StoredFeedback;
 use crate::store::taught::Answered;
@@ -45,9 +47,27 @@ impl Tried {
     }
 }
 
-/// True for a correction that no model has learnt from and that is not among `tried`.
-pub fn waits(row: &StoredFeedback, tried: &Answered) -> bool {
-    !row.processed && row.feedback_type == FeedbackType::Correct.as_str() && !tried.contains(row.feedback_id)
+/// Those of `stored`, oldest first, that are corrections which no model has learnt from, those of `tried`
+/// aside. A person's last word on a workout counts: a correction that was taken back waits for nothing, and
+/// the answer that takes back one that was learnt waits, because a model has to unlearn it.
+pub fn waiting<'r>(stored: &'r [StoredFeedback], tried: &Answered) -> Vec<&'r StoredFeedback> {
+    let mut words: BTreeMap<(&str, Option<&str>), Vec<&StoredFeedback>> = BTreeMap::new();
+    for row in stored {
+        let word = words.entry((row.workout_id.as_str(), row.user.as_deref()));
+        word.or_default().push(row);
+    }
+    let is = |row: &StoredFeedback, kind: FeedbackType| row.feedback_type == kind.as_str();
+    let waits = |said: &Vec<&'r StoredFeedback>| {
+        let (last, before) = said.split_last()?;
+        let names_none = is(last, FeedbackType::Uncertain) || is(last, FeedbackType::Reject);
+        let unlearns = || {
+            let learnt = |row: &&StoredFeedback| row.processed && is(row, FeedbackType::Correct);
+            names_none && before.iter().any(learnt)
+        };
+        let waits = !last.processed && !tried.contains(last.feedback_id);
+        (waits && (is(last, FeedbackType::Correct) || unlearns())).then_some(*last)
+    };
+    words.values().filter_map(waits).collect()
 }
 
 /// The corrections that wait, by when they were given.
@@ -66,17 +86,17 @@ impl Waiting {
     /// [`RunError`] of the store.
     pub async fn read(store: &Store) -> Result<Self, RunError> {
         let fail = |e| RunError::store("feedback", e);
-        let rows = store.feedback(true).await.map_err(fail)?;
-        if rows.is_empty() {
+        if store.feedback(true).await.map_err(fail)?.is_empty() {
             return Ok(Self::default());
         }
+        let rows = store.feedback(false).await.map_err(fail)?;
         let tried = match store.active_model().await.map_err(fail)? {
             Some(active) => Tried::against(store, &active.model_id).await?,
             None => None,
         };
         let tried = tried.map_or_else(Answered::default, |tried| tried.taught);
-        let waiting = rows.iter().filter(|row| waits(row, &tried));
-        Ok(Self::of(waiting.map(|row| row.submitted_at)))
+        let waiting = waiting(&rows, &tried);
+        Ok(Self::of(waiting.into_iter().map(|row| row.submitted_at)))
     }
 
     /// How many there are.

@@ -8,9 +8,11 @@
 //!
 //! Must not know: what the rows mean.
 
-use crate::audit::chain::{Link, Segment};
+use crate::audit::chain::{Link, Sealer, Segment};
+use crate::audit::encoding::HistoryRowRef;
+use crate::audit::leaves::{self, Leaf};
 use crate::db::error::DbError;
-use crate::db::statement::{Batch, Insert, Statement};
+use crate::db::statement::{Batch, Insert, Statement, Transaction};
 use crate::db::value::{Params, Row};
 use crate::id::RunId;
 use crate::sql;
@@ -20,7 +22,7 @@ use super::{Store, StoreError};
 
 static HEAD: Statement = sql!("query/chain_head");
 
-pub(super) static INSERT_SEGMENT: Insert = Insert {
+static INSERT_SEGMENT: Insert = Insert {
     table: "audit_segments",
     columns: &[
         "segment_id",
@@ -36,7 +38,51 @@ pub(super) static INSERT_SEGMENT: Insert = Insert {
     sqlite_tail: "",
 };
 
-pub(super) fn segment_batch(segment: &Segment, run_id: Option<&RunId>, now: Timestamp) -> Batch {
+static INSERT_LEAVES: Insert = Insert {
+    table: "audit_leaves",
+    columns: &["segment_id", "part_no", "leaves"],
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+/// Leaves in one row of the list: small enough for any server's packet, many enough to be few rows.
+const LEAVES_A_ROW: usize = 1_000;
+
+/// A segment and the list of its leaves, ready to be written.
+pub(super) struct SealedSegment {
+    pub(super) segment: Segment,
+    pub(super) leaves: Vec<Leaf>,
+}
+
+impl SealedSegment {
+    /// Seals `rows` of ours, in the order in which they will be written, as the segment after `prev`.
+    pub(super) fn of<'a>(prev: &Link, rows: impl IntoIterator<Item = HistoryRowRef<'a>>) -> Self {
+        let mut sealer = Sealer::new(prev);
+        let leaf = |row: HistoryRowRef<'a>| Leaf {
+            hash: sealer.push(row),
+            workout_id: row.workout_id.to_owned(),
+        };
+        let leaves = rows.into_iter().map(leaf).collect();
+        Self {
+            segment: sealer.finish(),
+            leaves,
+        }
+    }
+
+    /// Adds the segment, which collides with any other writer's, and its list to a transaction.
+    pub(super) fn write(&self, transaction: Transaction, run_id: Option<&RunId>, now: Timestamp) -> Transaction {
+        let parts = leaves::parts(&self.leaves, LEAVES_A_ROW);
+        let list = Batch::new(parts.len())
+            .same(self.segment.segment_id)
+            .each(0..parts.len() as i64)
+            .each(parts);
+        transaction
+            .insert_many(&INSERT_SEGMENT, segment_batch(&self.segment, run_id, now))
+            .insert_many(&INSERT_LEAVES, list)
+    }
+}
+
+fn segment_batch(segment: &Segment, run_id: Option<&RunId>, now: Timestamp) -> Batch {
     Batch::new(1)
         .same(segment.segment_id)
         .same(run_id.map(RunId::as_str))

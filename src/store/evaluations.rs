@@ -61,8 +61,8 @@ pub struct Force {
 pub struct NewEvaluation {
     /// The model that was compared.
     pub model_id: String,
-    /// The model that was active.
-    pub compared_with: String,
+    /// The model that was active; None where none was.
+    pub compared_with: Option<String>,
     /// The run that did it; None for a person at the command line.
     pub run_id: Option<RunId>,
     /// The comparison.
@@ -81,7 +81,7 @@ impl NewEvaluation {
         let force = self.force.as_ref();
         Batch::new(1)
             .same(self.model_id.as_str())
-            .same(self.compared_with.as_str())
+            .same(self.compared_with.as_deref())
             .same(self.run_id.as_ref().map(RunId::as_str))
             .same(evaluation.verdict.as_str())
             .same(evaluation.reason.as_str())
@@ -105,8 +105,8 @@ pub struct StoredEvaluation {
     pub evaluation_id: i64,
     /// The model that was compared.
     pub model_id: String,
-    /// The model that was active.
-    pub compared_with: String,
+    /// The model that was active; None where none was.
+    pub compared_with: Option<String>,
     /// The run that did it.
     pub run_id: Option<String>,
     /// `pass`, `fail` or `insufficient`.
@@ -151,7 +151,7 @@ fn decode(row: &Row<'_>) -> Result<StoredEvaluation, DbError> {
     Ok(StoredEvaluation {
         evaluation_id: row.int(0)?,
         model_id: row.text(1)?.to_owned(),
-        compared_with: row.text(2)?.to_owned(),
+        compared_with: row.opt_string(2)?,
         run_id: row.opt_string(3)?,
         verdict: row.text(4)?.to_owned(),
         reason: row.text(5)?.to_owned(),

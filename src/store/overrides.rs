@@ -7,7 +7,7 @@
 //!
 //! Must not know: who may correct what.
 
-use crate::audit::chain::{self, Link};
+use crate::audit::chain::Link;
 use crate::db::error::DbError;
 use crate::db::statement::{Expect, Statement, Transaction};
 use crate::db::value::{Params, Row};
@@ -191,8 +191,7 @@ impl Store {
 
 /// A transaction that begins with the chunk's segment and its history rows.
 fn sealed(chunk: &VerdictChunk<'_>, head: &Link) -> Transaction {
-    let segment = chain::seal(head, chunk.sealed_rows(head.next_segment_id()));
-    chunk.begin(&segment)
+    chunk.begin(head).0
 }
 
 fn with_feedback(transaction: Transaction, said: Option<&NewFeedback>) -> Transaction {

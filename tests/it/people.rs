@@ -181,7 +181,6 @@ async fn hold_for_random_sequences(world: &World, seed: u64) {
             .await;
         assert_eq!(active, [["1"]], "sequence {sequence}");
     }
-    println!("{SEQUENCES} sequences: {tally:?}");
     let Tally {
         trained,
         refused,

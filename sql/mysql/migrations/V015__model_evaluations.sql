@@ -1,10 +1,10 @@
 -- The gate's evidence: one row each time that a model was held against the active one, and one for each
--- activation that somebody forced. Immutable. `compared_with` was active then. `evidence` is the whole
+-- activation that somebody forced. Immutable. `compared_with` was active then; NULL where none was. `evidence` is the whole
 -- comparison as JSON; the columns before it are the part that people ask for.
 CREATE TABLE IF NOT EXISTS model_evaluations (
     evaluation_id BIGINT NOT NULL AUTO_INCREMENT,
     model_id VARCHAR(100) NOT NULL,
-    compared_with VARCHAR(100) NOT NULL,
+    compared_with VARCHAR(100) NULL,
     run_id VARCHAR(64) NULL,
     verdict VARCHAR(20) NOT NULL,
     reason TEXT NOT NULL,

@@ -1,10 +1,10 @@
 -- The gate's evidence: one row each time that a model was held against the active one, and one for each
--- activation that somebody forced. Immutable. `compared_with` was active then. `evidence` is the whole
+-- activation that somebody forced. Immutable. `compared_with` was active then; NULL where none was. `evidence` is the whole
 -- comparison as JSON; the columns before it are the part that people ask for.
 CREATE TABLE IF NOT EXISTS model_evaluations (
     evaluation_id INTEGER PRIMARY KEY AUTOINCREMENT,
     model_id TEXT NOT NULL CHECK (length(model_id) <= 100),
-    compared_with TEXT NOT NULL CHECK (length(compared_with) <= 100),
+    compared_with TEXT NULL CHECK (length(compared_with) <= 100),
     run_id TEXT NULL CHECK (length(run_id) <= 64),
     verdict TEXT NOT NULL,
     reason TEXT NOT NULL,
