@@ -12,6 +12,7 @@ mod points;
 mod process;
 mod signals;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -199,15 +200,22 @@ pub fn read_pipeline(path: &Path) -> Result<Pipeline> {
     })?)
 }
 
-/// Replaces a file at once: who reads it sees the old text or the new one, never half of one.
+/// Replaces a file at once: who reads it sees the old text or the new one, never half of one, also after
+/// a power cut.
 ///
 /// # Errors
 /// Where it cannot be written.
 pub fn replace_file(path: &Path, text: &str) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
+    let write = || {
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        // Renamed before its contents are on the disk, it could be there and empty afterwards.
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Opens an export for import; a directory is refused here, where its name is known.

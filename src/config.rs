@@ -100,7 +100,7 @@ struct File {
     write: Write,
     #[serde(default)]
     audit: Audit,
-    schedule: Option<schedule::Section>,
+    schedule: Option<Schedule>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -306,6 +306,12 @@ impl Pipeline {
         {
             return Err(whole_file(format!("source.from {from} is not before source.to {to}")));
         }
+        let watches = pipeline.schedule.as_ref().is_some_and(|schedule| schedule.on_feedback);
+        if watches && pipeline.reuse.retrain != Retrain::Auto {
+            let message =
+                "schedule.on_feedback runs what is to learn from corrections, which retrain.mode = \"auto\" does";
+            return Err(whole_file(message.to_owned()));
+        }
         Ok(pipeline)
     }
 
@@ -352,7 +358,7 @@ impl Pipeline {
             max_churn: file.gate.max_churn.unwrap_or(0.25),
             chunk_rows: file.write.chunk_rows.unwrap_or(5_000),
             log_refreshed: file.audit.log == Some(Log::All),
-            schedule: file.schedule.map(Schedule::from),
+            schedule: file.schedule,
         }
     }
 }
@@ -437,7 +443,7 @@ mod tests {
             .expect("valid")
             .schedule
             .expect("a schedule");
-        assert_eq!(schedule.cron.as_str(), "30 2 * * *");
+        assert_eq!((schedule.pattern(), schedule.on_feedback), (Some("30 2 * * *"), false));
         assert_eq!(
             (schedule.zone.name(), schedule.catchup),
             ("Europe/Berlin", Catchup::None)
@@ -450,7 +456,6 @@ mod tests {
             (unknown.line, unknown.suggestion.as_deref()),
             (Some(5), Some("catchup"))
         );
-        assert!(error("name='n'\n[schedule]\n").message.contains("missing field `cron`"));
     }
 
     #[test]

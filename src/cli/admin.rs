@@ -13,9 +13,12 @@ use crate::app::{Access, App, read_pipeline};
 use crate::db::Db;
 use crate::db::error::DbError;
 use crate::db::migrate::MigrationPlan;
-use crate::pipeline::{Kind, RunError};
+use crate::pipeline::{self, Kind, RunError};
+use crate::scheduler::Entry;
+use crate::store::Store;
+use crate::store::adopt::Scope;
 
-use super::output::{Output, Rows, json, line, list, one};
+use super::output::{Output, Rows, count, json, line, list, one};
 use super::schedule::ListedJson;
 
 /// Tables of others that the question before a migration names.
@@ -34,6 +37,10 @@ pub struct MigrateArgs {
     /// Prints the statements and changes nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Also takes over, as they are, the current rows that no history explains. `paceline verify` lists
+    /// them first: tampering looks the same.
+    #[arg(long, conflicts_with = "dry_run")]
+    adopt_state: bool,
 }
 
 /// `paceline validate`.
@@ -55,6 +62,15 @@ pub struct CompletionsArgs {
 struct MigrateJson {
     applied: Vec<MigrationJson>,
     tables: Vec<TableJson>,
+    adopted: Option<AdoptedJson>,
+}
+
+/// What others had written, and is sealed now.
+#[derive(Debug, Serialize)]
+struct AdoptedJson {
+    rows: u64,
+    segment_id: Option<i64>,
+    states: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,9 +109,11 @@ pub async fn migrate(app: &App, args: &MigrateArgs, output: Output) -> Result<()
         columns: t.columns,
         created: t.created,
     };
+    let adopted = adopt(app, &store, args.adopt_state).await?;
     let value = MigrateJson {
         applied: applied.collect(),
         tables: report.tables.iter().map(table).collect(),
+        adopted,
     };
     one(&value, || page(&value, store.db().target()), output)
 }
@@ -115,6 +133,17 @@ async fn plan_of(db: &Db) -> Result<MigrationPlan, DbError> {
     db.migration_plan().await
 }
 
+/// Adoption comes last: what is sealed must not be converted any more.
+async fn adopt(app: &App, store: &Store, everything: bool) -> Result<Option<AdoptedJson>> {
+    let scope = if everything { Scope::Everything } else { Scope::Openly };
+    let adopted = pipeline::adopt::adopt(store, scope, &app.ambient()?).await?;
+    Ok(adopted.map(|adopted| AdoptedJson {
+        rows: adopted.rows,
+        segment_id: adopted.segment_id,
+        states: adopted.states,
+    }))
+}
+
 fn page(value: &MigrateJson, target: &str) -> String {
     let mut rows = Rows::new(&["table", "columns", ""]);
     for t in &value.tables {
@@ -123,6 +152,13 @@ fn page(value: &MigrateJson, target: &str) -> String {
     }
     let mut page = format!("{target}: {} migrations applied\n", value.applied.len());
     let _ = writeln!(page, "{}", rows.table());
+    if let Some(adopted) = &value.adopted {
+        let (rows, states) = (count(adopted.rows), count(adopted.states));
+        let _ = writeln!(
+            page,
+            "Adopted {rows} history rows that others wrote, and {states} current rows as they were found."
+        );
+    }
     page
 }
 
@@ -205,9 +241,12 @@ struct ValidateJson {
 /// Checks a pipeline file.
 pub fn validate(app: &App, args: &ValidateArgs, output: Output) -> Result<()> {
     let pipeline = read_pipeline(&args.pipeline)?;
-    let schedule = pipeline.schedule.as_ref();
+    let schedule = pipeline.schedule.clone();
     let value = ValidateJson {
-        schedule: schedule.map(|schedule| ListedJson::of(&pipeline.name, schedule, app.now())),
+        schedule: schedule.map(|schedule| {
+            let pipeline = pipeline.clone();
+            ListedJson::of(&Entry { pipeline, schedule }, app.now())
+        }),
         pipeline: pipeline.name,
         valid: true,
         algorithm: pipeline.params.algorithm.to_string(),

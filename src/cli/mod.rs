@@ -20,8 +20,10 @@ mod model_compare;
 mod output;
 mod overrides;
 mod progress;
+mod prove;
 mod quarantine;
 mod read;
+mod review;
 mod run;
 mod run_report;
 mod runs;
@@ -86,6 +88,8 @@ enum Command {
     History(read::HistoryArgs),
     /// Shows why a workout is classified as it is.
     Explain(explain::ExplainArgs),
+    /// Which workouts to ask a person about, the most informative first.
+    Review(review::ReviewArgs),
     /// What people say of classifications.
     Feedback(feedback::FeedbackArgs),
     /// Labels that people set, and that stand until a person clears them.
@@ -99,7 +103,9 @@ enum Command {
     /// Rebuilds the classifications of any instant from the history.
     State(state::StateArgs),
     /// Replays the history, re-hashes it, and compares it with the stored state.
-    Verify,
+    Verify(verify::VerifyArgs),
+    /// Proves history rows of a workout to somebody without the database.
+    Prove(prove::ProveArgs),
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
@@ -112,9 +118,13 @@ impl Command {
     /// True where the command prints rows under one header, which is all that CSV can hold.
     fn is_list(&self) -> bool {
         match self {
-            Self::Migrate(_) | Self::Import(_) | Self::Run(_) | Self::Explain(_) | Self::Verify | Self::Validate(_) => {
-                false
-            }
+            Self::Migrate(_)
+            | Self::Import(_)
+            | Self::Run(_)
+            | Self::Explain(_)
+            | Self::Verify(_)
+            | Self::Prove(_)
+            | Self::Validate(_) => false,
             Self::Schedule(args) => args.is_list(),
             Self::Plan(args) => args.is_list(),
             Self::Feedback(args) => args.is_list(),
@@ -123,6 +133,7 @@ impl Command {
             Self::Runs(args) => args.is_list(),
             // A completion script and the answer of an export are the same in every format.
             Self::Classifications(_)
+            | Self::Review(_)
             | Self::History(_)
             | Self::Quarantine(_)
             | Self::State(_)
@@ -194,13 +205,15 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,
         Command::Explain(args) => explain::explain(&app, &args, output).await,
+        Command::Review(args) => review::review(&app, &args, output).await,
         Command::Feedback(args) => feedback::feedback(&app, args, output).await,
         Command::Override(args) => overrides::overrides(&app, args, output).await,
         Command::Model(args) => model::model(&app, args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
         Command::State(args) => state::state(&app, &args, output).await,
-        Command::Verify => verify::verify(&app, &progress, output).await,
+        Command::Verify(args) => verify::verify(&app, &args, &progress, output).await,
+        Command::Prove(args) => prove::prove(&app, &args, output).await,
         Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),

@@ -23,7 +23,7 @@ use super::gate::{Contest, Gated, params_of};
 use super::lessons::Lessons;
 use super::prepare::Options;
 use super::register::{Parent, new_model};
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RunError, waiting};
 
 /// The model that classifies this run.
 #[derive(Debug)]
@@ -290,20 +290,26 @@ fn active_of(registry: &[ModelRow]) -> Option<&ModelRow> {
 }
 
 async fn tried(store: &Store, registry: &[ModelRow]) -> Result<Option<Tried>, RunError> {
-    let fail = |e| RunError::store("decide", e);
     let Some(active) = active_of(registry) else {
         return Ok(None);
     };
-    let refused = store.refused_against(&active.model_id).await.map_err(fail)?;
-    let last = refused.first().map(|refused| &refused.model_id);
-    let Some(row) = registry.iter().find(|row| Some(&row.model_id) == last) else {
+    let Some(last) = waiting::Tried::against(store, &active.model_id).await? else {
         return Ok(None);
     };
-    let taught = store.taught_by(&row.model_id).await.map_err(fail)?;
-    Ok(Some(Tried {
-        row: row.clone(),
-        taught,
+    let row = registry.iter().find(|row| row.model_id == last.model_id);
+    Ok(row.cloned().map(|row| Tried {
+        row,
+        taught: last.taught,
     }))
+}
+
+/// The answers that the last candidate refused against the active model was taught by; none without one.
+pub(super) async fn answers_tried(store: &Store) -> Result<Answered, RunError> {
+    let registry = store.models().await.map_err(|e| RunError::store("decide", e))?;
+    Ok(tried(store, &registry)
+        .await?
+        .map(|tried| tried.taught)
+        .unwrap_or_default())
 }
 
 /// What `decide` needs of the active model: the facts of its training, or of the last one that was tried

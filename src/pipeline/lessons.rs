@@ -14,6 +14,7 @@ use crate::store::feedback::StoredFeedback;
 use crate::store::taught::Answered;
 use crate::vocab::{FeedbackType, Label};
 
+use super::waiting::waiting;
 use super::{Kind, RunError};
 
 /// An answer of an older tool may name nobody; all of those are one person.
@@ -64,12 +65,9 @@ impl Lessons {
     }
 
     /// How many corrections no model has learnt from, those of `tried` aside: a refused candidate was
-    /// taught by them, and the same corrections would only make it again.
+    /// taught by them, and the same corrections would only make it again; see [`waiting`].
     pub fn waiting(&self, tried: &Answered) -> u64 {
-        let waits = |row: &&StoredFeedback| {
-            !row.processed && row.feedback_type == FeedbackType::Correct.as_str() && !tried.contains(row.feedback_id)
-        };
-        self.stored.iter().filter(waits).count() as u64
+        waiting(&self.stored, tried).len() as u64
     }
 }
 
@@ -142,6 +140,28 @@ mod tests {
         assert_eq!(said("correct", Some("unknown"), None), None);
         let answer = answer(&row(1, "accept", None, Some("real_run")));
         assert_eq!((answer.user.as_str(), answer.certainty), (NOBODY, DEFAULT_CERTAINTY));
+    }
+
+    #[test]
+    fn only_the_last_word_of_a_person_waits() {
+        let on = |row: StoredFeedback| StoredFeedback {
+            workout_id: "w".to_owned(),
+            ..row
+        };
+        let waiting = |stored: Vec<StoredFeedback>| {
+            let feedback = Feedback::of(stored.iter().map(super::answer).collect()).expect("in range");
+            Lessons { stored, feedback }.waiting(&Answered::default())
+        };
+        let correct = |id| on(row(id, "correct", Some("real_run"), None));
+        let taken_back = |id| on(row(id, "uncertain", None, None));
+        assert_eq!(waiting(vec![correct(1), correct(2)]), 1);
+        assert_eq!(waiting(vec![correct(1), taken_back(2)]), 0);
+        assert_eq!(
+            waiting(vec![correct(9), taken_back(10)]),
+            1,
+            "learnt, and to be unlearnt"
+        );
+        assert_eq!(waiting(vec![taken_back(10)]), 0);
     }
 
     #[test]

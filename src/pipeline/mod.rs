@@ -9,6 +9,7 @@
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
 pub mod activate;
+pub mod adopt;
 pub mod answers;
 pub mod choose;
 pub mod compare;
@@ -22,8 +23,11 @@ pub mod plan;
 pub mod prepare;
 pub mod register;
 pub mod report;
+pub mod review;
 pub mod run;
+pub mod session;
 pub mod stop;
+pub mod waiting;
 mod write;
 
 use std::fmt;

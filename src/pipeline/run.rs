@@ -14,6 +14,7 @@ use backon::BackoffBuilder;
 
 use crate::config::Pipeline;
 use crate::id::RunId;
+use crate::stage::decide::Retrain;
 use crate::store::Store;
 use crate::store::lifecycle::Registration;
 use crate::store::models::NewModel;
@@ -24,6 +25,7 @@ use crate::store::taught::Answered;
 use crate::store::workouts::Window;
 use crate::vocab::{RunStatus, Trigger};
 
+use super::adopt;
 use super::choose::Chosen;
 use super::gate::Gated;
 use super::lease::{self, Lease, Refused};
@@ -182,8 +184,9 @@ async fn attempts(
 ) -> Result<RunReport, RunError> {
     let mut backoff = pauses(MAX_RETRIES as usize).build();
     let mut retries = 0;
+    let mut options = options.clone();
     loop {
-        let error = match attempt(store, pipeline, options, run_id, committed, ambient).await {
+        let error = match attempt(store, pipeline, &options, run_id, committed, ambient).await {
             Ok(report) => return Ok(RunReport { retries, ..report }),
             Err(error) => error,
         };
@@ -193,9 +196,20 @@ async fn attempts(
             None
         };
         let Some(wait) = wait else { return Err(error) };
+        if committed.trained.is_some() {
+            // "Always" means once a run. What somebody said during the training is for the next one.
+            options.retrain = options.retrain.or(Some(pipeline.reuse.retrain)).map(unless_asked);
+        }
         retries += 1;
         tracing::warn!(run_id = run_id.as_str(), retries, %error, "passing fault: the run begins again");
         tokio::time::sleep(wait).await;
+    }
+}
+
+fn unless_asked(retrain: Retrain) -> Retrain {
+    match retrain {
+        Retrain::Always => Retrain::Auto,
+        Retrain::Auto | Retrain::Never => retrain,
     }
 }
 
@@ -209,6 +223,7 @@ async fn attempt(
 ) -> Result<RunReport, RunError> {
     committed.settle(store, run_id).await?;
     ambient.stop.check("start", || committed.in_words())?;
+    adopt::before_writing(store, ambient).await?;
     let prepared = prepare(store, pipeline, options, ambient).await?;
     ambient.stop.check("prepare", || committed.in_words())?;
     let mut report = report_of(&prepared, pipeline, options);

@@ -8,10 +8,12 @@
 //!
 //! Must not know: how verdicts are made, or who asks.
 
+pub mod adopt;
 pub mod chain;
 pub mod classifications;
 pub mod evaluations;
 pub mod feedback;
+pub mod findings;
 pub mod history;
 pub mod lease;
 pub mod lifecycle;
@@ -20,7 +22,9 @@ pub mod overrides;
 pub mod privileges;
 pub mod probe;
 pub mod quarantine;
+pub mod replay;
 pub mod runs;
+pub mod segments;
 pub mod taught;
 pub mod verify;
 pub mod workouts;

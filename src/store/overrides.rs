@@ -7,7 +7,7 @@
 //!
 //! Must not know: who may correct what.
 
-use crate::audit::chain::{self, Link, Segment};
+use crate::audit::chain::Link;
 use crate::db::error::DbError;
 use crate::db::statement::{Expect, Statement, Transaction};
 use crate::db::value::{Params, Row};
@@ -144,9 +144,9 @@ impl Store {
             .params(source)
             .with("original", original)
             .with("reason", change.reason);
-        let segment = segment_of(&chunk, head);
-        let transaction = chunk.begin(&segment).execute(&SET, params, Expect::Rows(1));
-        self.transact_sealed(with_feedback(transaction, said), &segment).await
+        let (transaction, end) = chunk.begin(head);
+        let transaction = transaction.execute(&SET, params, Expect::Rows(1));
+        self.transact_sealed(with_feedback(transaction, said), &end).await
     }
 
     /// Returns a workout to the model's opinion.
@@ -172,9 +172,9 @@ impl Store {
             .with("method", opinion.method)
             .with("model_id", opinion.model.map(|(id, _)| id))
             .with("model_version", opinion.model.map(|(_, version)| version));
-        let segment = segment_of(&chunk, head);
-        let transaction = chunk.begin(&segment).execute(&CLEAR, params, Expect::Rows(1));
-        self.transact_sealed(with_feedback(transaction, said), &segment).await
+        let (transaction, end) = chunk.begin(head);
+        let transaction = transaction.execute(&CLEAR, params, Expect::Rows(1));
+        self.transact_sealed(with_feedback(transaction, said), &end).await
     }
 
     /// Every workout whose label a person set, by date.
@@ -184,11 +184,6 @@ impl Store {
     pub async fn overrides(&self) -> Result<Vec<ListedOverride>, StoreError> {
         self.rows(&LIST, &Params::none(), decode).await
     }
-}
-
-/// The segment that seals the chunk's history rows.
-fn segment_of(chunk: &VerdictChunk<'_>, head: &Link) -> Segment {
-    chain::seal(head, chunk.sealed_rows(head.next_segment_id()))
 }
 
 fn with_feedback(transaction: Transaction, said: Option<&NewFeedback>) -> Transaction {

@@ -65,8 +65,10 @@ pub static IMPORT: [Need; 4] = [
 ];
 
 /// What verdicts are written to.
-pub static VERDICTS: [Need; 4] = [
+pub static VERDICTS: [Need; 6] = [
     need!(INSERT "audit_segments" "segment_id"),
+    need!(INSERT "audit_leaves" "segment_id"),
+    need!(INSERT "audit_adopted" "segment_id"),
     need!(INSERT "workout_classification_history" "workout_id"),
     need!(INSERT "workout_ml_classifications" "workout_id"),
     need!(UPDATE "workout_ml_classifications" "metadata"),

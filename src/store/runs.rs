@@ -28,7 +28,7 @@ static SKIP: Statement = sql!("query/run_skip");
 static ABANDON: Statement = sql!("query/run_abandon");
 static ABANDON_OTHERS: Statement = sql!("query/run_abandon_others");
 static LAST_SCHEDULED: Statement = sql!("query/last_scheduled");
-static LAST_BEGUN: Statement = sql!("query/last_scheduled_begun");
+static LAST_BEGUN: Statement = sql!("query/last_begun");
 static BY_ID: Statement = sql!("query/run_by_id");
 static LIST: Statement = sql!("query/list_runs");
 static CHUNKS: Statement = sql!("query/chunks_by_run");
@@ -139,7 +139,7 @@ pub struct LedgerRun {
     pub failure: Option<RunFailure>,
 }
 
-/// A run that the scheduler began, or skipped.
+/// A run that a scheduler began, or skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduledRun {
     /// Its id.
@@ -413,12 +413,14 @@ impl Store {
         self.row(&LAST_SCHEDULED, &params, decode_scheduled).await
     }
 
-    /// The last scheduled run of a pipeline that was not skipped.
+    /// The last run of a pipeline by `trigger` that was not skipped.
     ///
     /// # Errors
     /// [`StoreError::Db`].
-    pub async fn last_scheduled_begun(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        let params = Params::none().with("pipeline", pipeline);
+    pub async fn last_begun(&self, pipeline: &str, trigger: Trigger) -> Result<Option<ScheduledRun>, StoreError> {
+        let params = Params::none()
+            .with("pipeline", pipeline)
+            .with("trigger_kind", trigger.as_str());
         self.row(&LAST_BEGUN, &params, decode_scheduled).await
     }
 

@@ -294,6 +294,42 @@ fn corrections(truth: &[(String, Label)]) -> String {
     text
 }
 
+#[test]
+fn people_who_disagree_are_named_and_teach_nothing() {
+    cli::on_both_stores(|paceline, folder| {
+        let (export, truth) = labelled();
+        paceline.ok(&[
+            "run",
+            "pipelines/nightly.toml",
+            "--import",
+            &cli::file(folder, "e.csv", export),
+        ]);
+        let (id, label) = &truth[0];
+        for (user, label) in [("anna", *label), ("ben", other(*label))] {
+            let add = [
+                "feedback",
+                "add",
+                id,
+                "--type",
+                "correct",
+                "--label",
+                label.as_str(),
+                "--user",
+                user,
+            ];
+            paceline.ok(&add);
+        }
+        let stats = paceline.json(&["feedback", "stats"]);
+        assert_eq!(stats["disagreements"][0]["workout_id"].as_str(), Some(id.as_str()));
+        let page = paceline.ok(&["feedback", "stats"]).stdout;
+        assert!(page.contains(&format!("disagree on {id}: anna {label}, ben")), "{page}");
+        let trained = paceline
+            .at("2026-01-03T03:04:05Z")
+            .json(&["model", "train", "pipelines/nightly.toml"]);
+        assert_eq!(trained["decision"]["action"], "reused", "it taught nothing: {trained}");
+    });
+}
+
 fn active(paceline: &Paceline) -> String {
     let shown = paceline.json(&["model", "show", "active"]);
     shown["model_id"].as_str().expect("an id").to_owned()

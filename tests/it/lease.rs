@@ -147,6 +147,7 @@ async fn contents(test: &TestStore) -> Vec<Vec<Vec<String>>> {
         "workout_ml_classifications",
         "ml_model_registry",
         "audit_segments",
+        "audit_leaves",
     ] {
         tables.push(test.rows(&format!("SELECT * FROM {table} ORDER BY 1")).await);
     }

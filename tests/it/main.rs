@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod db;
 mod fault;
@@ -17,11 +18,13 @@ mod learning_laws;
 mod lease;
 mod people;
 mod readme;
+mod review;
 mod sample;
 mod schedule;
+mod schedule_feedback;
+mod simulated_reviewer;
 mod spine;
 mod stages;
 mod stages_laws;
 mod stages_shared;
 mod support;
-mod verify;

@@ -21,13 +21,13 @@ use crate::support::*;
 
 /// A clock that tests set, and a place for them to meddle in a run.
 #[derive(Clone)]
-struct World {
+pub(crate) struct World {
     clock: Arc<AtomicI64>,
     at_point: Arc<dyn Fn(&'static str) + Send + Sync>,
 }
 
 impl World {
-    fn new(at: &str) -> Self {
+    pub(crate) fn new(at: &str) -> Self {
         let world = Self {
             clock: Arc::new(AtomicI64::new(0)),
             at_point: Arc::new(|_| {}),
@@ -36,17 +36,17 @@ impl World {
         world
     }
 
-    fn meddling(self, at_point: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
+    pub(crate) fn meddling(self, at_point: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
         let at_point = Arc::new(at_point);
         Self { at_point, ..self }
     }
 
-    fn set(&self, at: &str) {
+    pub(crate) fn set(&self, at: &str) {
         let at: Timestamp = at.parse().expect("an instant");
         self.clock.store(at.micros(), Ordering::SeqCst);
     }
 
-    fn ambient(&self) -> Ambient {
+    pub(crate) fn ambient(&self) -> Ambient {
         let (clock, entropy) = (Arc::clone(&self.clock), AtomicU32::new(1));
         Ambient {
             clock: Arc::new(move || Timestamp::from_micros(clock.load(Ordering::SeqCst))),
@@ -74,13 +74,13 @@ fn entry(name: &str) -> Entry {
     Entry { pipeline, schedule }
 }
 
-async fn once(scheduler: &mut Scheduler) -> Vec<Outcome> {
+pub(crate) async fn once(scheduler: &mut Scheduler) -> Vec<Outcome> {
     let (_sender, mut signals) = mpsc::channel(1);
     scheduler.once(&mut signals, &|_| {}).await.0
 }
 
 /// Rows whose last column is an instant of a whole second, as both stores would show it.
-async fn rows_until_second(test: &TestStore, query: &str) -> Vec<Vec<String>> {
+pub(crate) async fn rows_until_second(test: &TestStore, query: &str) -> Vec<Vec<String>> {
     let mut rows = test.rows(query).await;
     for row in &mut rows {
         if let Some(at) = row.last_mut() {
@@ -257,7 +257,7 @@ fn a_live_holder_is_an_overlap_and_a_silent_one_is_waited_for() {
 }
 
 /// A loop in the background, with a hand on its ticks, its signals and its health.
-struct Loop {
+pub(crate) struct Loop {
     ticks: mpsc::Sender<()>,
     signals: mpsc::Sender<Signal>,
     health: tokio::sync::watch::Receiver<Option<Health>>,
@@ -265,7 +265,7 @@ struct Loop {
 }
 
 impl Loop {
-    fn start(mut scheduler: Scheduler) -> Self {
+    pub(crate) fn start(mut scheduler: Scheduler) -> Self {
         let (ticks, receiver) = mpsc::channel(1);
         let (signals, mut told) = mpsc::channel(2);
         let (report, health) = tokio::sync::watch::channel(None);
@@ -283,19 +283,19 @@ impl Loop {
         }
     }
 
-    async fn tick(&self) {
+    pub(crate) async fn tick(&self) {
         self.ticks.send(()).await.expect("the loop is alive");
     }
 
     /// Waits until the health report is as wanted.
-    async fn until(&mut self, what: &str, wanted: impl Fn(&Health) -> bool) -> Health {
+    pub(crate) async fn until(&mut self, what: &str, wanted: impl Fn(&Health) -> bool) -> Health {
         let seen = self.health.wait_for(|health| health.as_ref().is_some_and(&wanted));
         let seen = tokio::time::timeout(Duration::from_secs(60), seen).await;
         let health = seen.unwrap_or_else(|_| panic!("not within a minute: {what}"));
         health.expect("the loop is alive").clone().expect("a report")
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.signals.send(Signal::Terminate).await.expect("the loop is alive");
         assert_eq!(self.task.await.expect("no panic"), Signal::Terminate);
     }
@@ -455,7 +455,7 @@ fn a_signal_lets_the_run_finish_and_what_waits_in_line_not_begin() {
 }
 
 /// The program with this store.
-fn paceline(test: &TestStore, arguments: &[&str]) -> Command {
+pub(crate) fn paceline(test: &TestStore, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_paceline"));
     command
         .args(arguments)
@@ -468,7 +468,7 @@ fn paceline(test: &TestStore, arguments: &[&str]) -> Command {
     command
 }
 
-fn pipeline_file(folder: &tempfile::TempDir, text: &str) -> String {
+pub(crate) fn pipeline_file(folder: &tempfile::TempDir, text: &str) -> String {
     let path = folder.path().join("nightly.toml");
     std::fs::write(&path, text).expect("a file");
     path.to_str().expect("UTF-8").to_owned()

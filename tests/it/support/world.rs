@@ -33,6 +33,8 @@ pub const TABLES: &[(&str, &str)] = &[
     ("workout_classification_history", "history_id"),
     ("ml_model_registry", "registry_id"),
     ("audit_segments", "segment_id"),
+    ("audit_adopted", "first_history_id"),
+    ("audit_leaves", "segment_id, part_no"),
     ("pipeline_runs", "run_id"),
     ("pipeline_chunks", "run_id, chunk_no"),
     ("quarantined_rows", "quarantine_id"),
