@@ -8,11 +8,13 @@
 //!
 //! Must not know: how results are printed.
 
+mod points;
 mod process;
 mod signals;
 
+use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 
@@ -20,13 +22,12 @@ use crate::config::Pipeline;
 use crate::db::error::DbError;
 use crate::db::url::DatabaseUrl;
 use crate::db::{ConnectOptions, Db};
+use crate::pipeline::stop::Stop;
 use crate::pipeline::{Ambient, Kind, Progress, RunError};
 use crate::store::Store;
 use crate::time::Timestamp;
 
-/// Environment variable that names a point at which the process aborts: `POINT` or `POINT:N` for the
-/// N-th time it is reached. For crash tests of a real process; unset, it costs one comparison.
-pub const CRASH_AT: &str = "PACELINE_CRASH_AT";
+use points::Points;
 
 /// What the command line says of the world.
 #[derive(Debug, Clone)]
@@ -57,12 +58,26 @@ pub enum Access {
 pub struct App {
     settings: Settings,
     progress: Arc<dyn Progress>,
+    points: OnceLock<Points>,
 }
 
 impl App {
     /// From the command line's settings; progress goes to `progress`.
     pub fn new(settings: Settings, progress: Arc<dyn Progress>) -> Self {
-        Self { settings, progress }
+        Self {
+            settings,
+            progress,
+            points: OnceLock::new(),
+        }
+    }
+
+    /// One set of points for the whole process: they count.
+    fn points(&self) -> Result<&Points> {
+        if let Some(points) = self.points.get() {
+            return Ok(points);
+        }
+        let points = Points::new(|variable| std::env::var(variable).ok())?;
+        Ok(self.points.get_or_init(|| points))
     }
 
     /// The current instant, or the fixed one.
@@ -75,18 +90,19 @@ impl App {
         self.settings.now.is_some()
     }
 
-    /// Clock, entropy, progress and crash points for a pipeline.
+    /// Clock, entropy, progress and named points for a pipeline.
     ///
     /// # Errors
-    /// Where [`CRASH_AT`] is set and unreadable: a crash test that does not crash would pass for nothing.
+    /// Where [`CRASH_AT`] or [`HOLD_AT`] is set and unreadable.
     pub fn ambient(&self) -> Result<Ambient> {
-        let fixed = self.settings.now;
+        let (fixed, points) = (self.settings.now, self.points()?.clone());
         Ok(Ambient {
             clock: Arc::new(move || fixed.unwrap_or_else(system_now)),
             entropy: Arc::new(rand::random::<u32>),
             progress: Arc::clone(&self.progress),
-            at_point: crash_point(std::env::var(CRASH_AT).ok().as_deref())?,
+            at_point: Arc::new(move |point| points.reached(point)),
             process: process::this(),
+            stop: Stop::default(),
         })
     }
 
@@ -130,7 +146,11 @@ impl App {
                 Access::Preview | Access::Write | Access::Bare => {}
             }
         }
-        Ok(Db::connect(&url, &ConnectOptions::default()).await.map_err(db_error)?)
+        let db = Db::connect(&url, &ConnectOptions::default()).await.map_err(db_error)?;
+        Ok(match self.points()?.watch() {
+            Some(watch) => db.watched(watch),
+            None => db,
+        })
     }
 }
 
@@ -149,30 +169,11 @@ fn db_error(error: DbError) -> RunError {
     RunError::store("open store", error.into())
 }
 
-pub use signals::signals;
+pub use points::{CRASH_AT, HOLD_AT, HOLD_FILE};
+pub use signals::{signals, stop_at_signals};
 
 fn system_now() -> Timestamp {
     Timestamp::from(chrono::Utc::now())
-}
-
-/// The action at named points: nothing, or the abort that [`CRASH_AT`] asks for.
-fn crash_point(setting: Option<&str>) -> Result<Arc<dyn Fn(&'static str) + Send + Sync>> {
-    let Some(setting) = setting else {
-        return Ok(Arc::new(|_| {}));
-    };
-    let (point, nth) = match setting.split_once(':') {
-        Some((point, nth)) => (point, nth.parse().with_context(|| format!("{CRASH_AT}={setting}"))?),
-        None => (setting, 1u64),
-    };
-    let point = point.to_owned();
-    let reached = std::sync::atomic::AtomicU64::new(0);
-    Ok(Arc::new(move |name| {
-        let count = || reached.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
-        if name == point && count() == nth {
-            // Abort, not exit: no destructor runs and no buffer is flushed, as with a power cut.
-            std::process::abort();
-        }
-    }))
 }
 
 /// Reads a file, with what was tried in the error.
@@ -199,15 +200,22 @@ pub fn read_pipeline(path: &Path) -> Result<Pipeline> {
     })?)
 }
 
-/// Replaces a file at once: who reads it sees the old text or the new one, never half of one.
+/// Replaces a file at once: who reads it sees the old text or the new one, never half of one, also after
+/// a power cut.
 ///
 /// # Errors
 /// Where it cannot be written.
 pub fn replace_file(path: &Path, text: &str) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
+    let write = || {
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        // Renamed before its contents are on the disk, it could be there and empty afterwards.
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Opens an export for import; a directory is refused here, where its name is known.

@@ -100,7 +100,7 @@ struct File {
     write: Write,
     #[serde(default)]
     audit: Audit,
-    schedule: Option<schedule::Section>,
+    schedule: Option<Schedule>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -154,6 +154,8 @@ struct RetrainPolicy {
     max_age_days: Option<u32>,
     #[serde(default, deserialize_with = "positive")]
     new_share: Option<f64>,
+    #[serde(default, deserialize_with = "threshold")]
+    feedback_threshold: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -218,6 +220,10 @@ fn weight<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
 
 fn days<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u32>, D::Error> {
     within(d, 1, 36_500)
+}
+
+fn threshold<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
+    within(d, 1, 1_000_000)
 }
 
 fn clusters<'de, D: Deserializer<'de>>(d: D) -> Result<Option<usize>, D::Error> {
@@ -300,6 +306,12 @@ impl Pipeline {
         {
             return Err(whole_file(format!("source.from {from} is not before source.to {to}")));
         }
+        let watches = pipeline.schedule.as_ref().is_some_and(|schedule| schedule.on_feedback);
+        if watches && pipeline.reuse.retrain != Retrain::Auto {
+            let message =
+                "schedule.on_feedback runs what is to learn from corrections, which retrain.mode = \"auto\" does";
+            return Err(whole_file(message.to_owned()));
+        }
         Ok(pipeline)
     }
 
@@ -338,12 +350,15 @@ impl Pipeline {
                 retrain,
                 max_age_days: file.retrain.max_age_days,
                 new_share: file.retrain.new_share,
-                feedback_threshold: ReusePolicy::default().feedback_threshold,
+                feedback_threshold: file
+                    .retrain
+                    .feedback_threshold
+                    .or(ReusePolicy::default().feedback_threshold),
             },
             max_churn: file.gate.max_churn.unwrap_or(0.25),
             chunk_rows: file.write.chunk_rows.unwrap_or(5_000),
             log_refreshed: file.audit.log == Some(Log::All),
-            schedule: file.schedule.map(Schedule::from),
+            schedule: file.schedule,
         }
     }
 }
@@ -428,7 +443,7 @@ mod tests {
             .expect("valid")
             .schedule
             .expect("a schedule");
-        assert_eq!(schedule.cron.as_str(), "30 2 * * *");
+        assert_eq!((schedule.pattern(), schedule.on_feedback), (Some("30 2 * * *"), false));
         assert_eq!(
             (schedule.zone.name(), schedule.catchup),
             ("Europe/Berlin", Catchup::None)
@@ -441,7 +456,6 @@ mod tests {
             (unknown.line, unknown.suggestion.as_deref()),
             (Some(5), Some("catchup"))
         );
-        assert!(error("name='n'\n[schedule]\n").message.contains("missing field `cron`"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::scheduler::Signal;
+use crate::pipeline::stop::{Signal, Stop};
 
 /// Every SIGTERM and SIGINT from now on.
 ///
@@ -27,4 +27,23 @@ pub fn signals() -> Result<mpsc::Receiver<Signal>> {
         tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(meaning).await.is_ok() {} });
     }
     Ok(receiver)
+}
+
+/// From now on the first signal asks `stop`, and a second one ends the process with `code` of it, at once.
+///
+/// # Errors
+/// As [`signals`].
+pub fn stop_at_signals(stop: Stop, code: fn(Signal) -> u8) -> Result<()> {
+    let mut signals = signals()?;
+    // A task of its own: a run on the embedded store computes and writes without ever waiting.
+    tokio::spawn(async move {
+        let Some(first) = signals.recv().await else { return };
+        stop.ask(first);
+        tracing::warn!("{}: the transaction at hand is finished first", first.name());
+        if let Some(second) = signals.recv().await {
+            tracing::warn!("{} again: stopped at once; the next run closes this one", second.name());
+            std::process::exit(i32::from(code(second)));
+        }
+    });
+    Ok(())
 }

@@ -194,14 +194,28 @@ impl Sealer {
         }
     }
 
-    /// Adds a row, in the order of `history_id`. Its `segment_id` is hashed as the segment's own,
-    /// whatever the row says, because that is what must be stored with it.
-    pub fn push(&mut self, row: HistoryRowRef<'_>) {
-        let row = HistoryRowRef {
-            segment_id: self.prev.next_segment_id(),
+    /// Adds a row, in the order of `history_id`; returns its leaf hash. Its `segment_id` is hashed as the
+    /// segment's own, whatever the row says, because that is what must be stored with it.
+    pub fn push(&mut self, row: HistoryRowRef<'_>) -> Hash {
+        self.add(HistoryRowRef {
+            segment_id: Some(self.prev.next_segment_id()),
             ..row
-        };
-        self.tree.push(row.leaf_hash(&mut self.scratch));
+        })
+    }
+
+    /// Adds a row that others wrote, in the order of `history_id`; returns its leaf hash. Such a row is
+    /// stored without a segment and hashed so, so that no row of ours can later be passed off as theirs.
+    pub fn push_adopted(&mut self, row: HistoryRowRef<'_>) -> Hash {
+        self.add(HistoryRowRef {
+            segment_id: None,
+            ..row
+        })
+    }
+
+    fn add(&mut self, row: HistoryRowRef<'_>) -> Hash {
+        let leaf = row.leaf_hash(&mut self.scratch);
+        self.tree.push(leaf);
+        leaf
     }
 
     /// The sealed segment. One without rows is allowed.

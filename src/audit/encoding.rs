@@ -24,7 +24,7 @@
 //! | 12 | `features_used` | UTF-8, the JSON text as stored, may be null |
 //! | 13 | `metadata` | UTF-8, the JSON text as stored, may be null |
 //! | 14 | `run_id` | UTF-8, may be null |
-//! | 15 | `segment_id` | 8: i64 |
+//! | 15 | `segment_id` | 8: i64; null in a row that was adopted (see `adopted`), as it is stored |
 //!
 //! A null field is the single byte 0x00. Any other field is the byte 0x01, the length of its value as
 //! u32, and the value. A leaf of the segment's Merkle tree is SHA-256(0x00 || these bytes).
@@ -73,8 +73,8 @@ pub struct HistoryRow {
     pub metadata: Option<String>,
     /// The run that wrote the row.
     pub run_id: Option<String>,
-    /// The segment that seals the row.
-    pub segment_id: i64,
+    /// The segment that seals the row, as it is stored with it: None in a row that others wrote.
+    pub segment_id: Option<i64>,
 }
 
 /// A [`HistoryRow`] that borrows its text, so that a million rows are hashed without a copy.
@@ -108,8 +108,8 @@ pub struct HistoryRowRef<'a> {
     pub metadata: Option<&'a str>,
     /// The run that wrote the row.
     pub run_id: Option<&'a str>,
-    /// The segment that seals the row.
-    pub segment_id: i64,
+    /// The segment that seals the row, as it is stored with it: None in a row that others wrote.
+    pub segment_id: Option<i64>,
 }
 
 impl HistoryRow {
@@ -157,7 +157,29 @@ impl HistoryRowRef<'_> {
         put(out, self.features_used);
         put(out, self.metadata);
         put(out, self.run_id);
-        put(out, Some(self.segment_id.to_le_bytes()));
+        put(out, self.segment_id.map(i64::to_le_bytes));
+    }
+
+    /// The row with its own text.
+    pub fn into_row(self) -> HistoryRow {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        HistoryRow {
+            workout_id: self.workout_id.to_owned(),
+            previous_classification: text(self.previous_classification),
+            new_classification: self.new_classification.to_owned(),
+            classification_source: self.classification_source.to_owned(),
+            classification_confidence: self.classification_confidence,
+            classification_method: text(self.classification_method),
+            model_id: text(self.model_id),
+            model_version: text(self.model_version),
+            changed_by: self.changed_by.to_owned(),
+            changed_at: self.changed_at,
+            reason: text(self.reason),
+            features_used: text(self.features_used),
+            metadata: text(self.metadata),
+            run_id: text(self.run_id),
+            segment_id: self.segment_id,
+        }
     }
 
     /// The row's bytes.

@@ -9,10 +9,14 @@
 //!
 //! Must not know: where rows are stored, the clock, what labels mean.
 
+pub mod adopted;
+pub mod anchor;
 pub mod chain;
 pub mod encoding;
 mod hash;
+pub mod leaves;
 pub mod merkle;
+pub mod proof;
 pub mod replay;
 
 pub use hash::{Hash, HashError};

@@ -3,18 +3,23 @@
 //! Why: if what is stored is what the history says, then no write was lost, doubled or made behind
 //! Paceline's back.
 //!
-//! Invariants: rows are folded in the order in which they were written; every rule of the fold is one
+//! Invariants: rows are folded in the order in which they were sealed; every rule of the fold is one
 //! that a writer follows:
 //! - the label is the last row's;
 //! - a person's row (`user_override`, `admin_correction`) sets the override, any other row ends it,
 //!   because a run writes no row for a workout that a person has set;
 //! - the change count grows by one with each row whose label differs from the row before;
 //! - model and run of the label are the last row's that set one; a row that only confirms a label (a
-//!   refreshed row under `audit.log = "all"`) leaves them.
+//!   refreshed row under `audit.log = "all"`) leaves them;
+//! - a row that others wrote is testimony: it is folded by the same rules, and need not follow what came
+//!   before;
+//! - a row of ours that says in what state a workout was found ([`FoundState`]) sets all of it.
 //!
 //! Must not know: where rows come from.
 
 use std::collections::BTreeMap;
+
+use super::adopted::FoundState;
 
 /// What the fold needs of a history row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +36,22 @@ pub struct Entry<'a> {
     pub model_id: Option<&'a str>,
     /// The run that wrote it.
     pub run_id: Option<&'a str>,
+    /// Its metadata, JSON.
+    pub metadata: Option<&'a str>,
+    /// True for a row of others: adopted, or not yet sealed by any segment.
+    pub testimony: bool,
+}
+
+/// What a row was to the fold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Folded {
+    /// It continues its workout's history.
+    Continued,
+    /// Others wrote it; with the label of a person that it takes the place of.
+    Testimony(Option<String>),
+    /// It says in what state the workout was found; with how that differs from what the rows before it
+    /// had given, see [`difference`].
+    Found(Option<(&'static str, String)>),
 }
 
 /// A workout's state, folded or stored.
@@ -46,6 +67,9 @@ pub struct State {
     pub model_id: Option<String>,
     /// The run that set the label.
     pub run_id: Option<String>,
+    /// True where the last word is a row of others: replay can say what they wrote, and not whether the
+    /// current row says the same. Always false in a stored state.
+    pub testimony: bool,
 }
 
 /// A row that does not continue its workout's history.
@@ -77,7 +101,11 @@ impl Replay {
     ///
     /// # Errors
     /// [`Disjoint`] where the row does not continue its workout's history; it is folded all the same.
-    pub fn push(&mut self, entry: &Entry<'_>) -> Result<(), Disjoint> {
+    pub fn push(&mut self, entry: &Entry<'_>) -> Result<Folded, Disjoint> {
+        let found = entry.metadata.filter(|_| !entry.testimony).and_then(FoundState::read);
+        if let Some(found) = found {
+            return Ok(Folded::Found(self.found(entry, found)));
+        }
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let Some(state) = self.states.get_mut(entry.workout_id) else {
             let state = State {
@@ -86,11 +114,18 @@ impl Replay {
                 change_count: 0,
                 model_id: owned(entry.model_id),
                 run_id: owned(entry.run_id),
+                testimony: entry.testimony,
             };
             self.states.insert(entry.workout_id.to_owned(), state);
-            return joined(entry.previous, None);
+            return joined(entry, None);
         };
-        let outcome = joined(entry.previous, Some(&state.label));
+        let mut outcome = joined(entry, Some(&state.label));
+        if let Ok(Folded::Testimony(overwritten)) = &mut outcome
+            && state.is_override
+            && !is_person(entry.source)
+        {
+            *overwritten = Some(state.label.clone());
+        }
         let changes = state.label != entry.new;
         let confirms = !changes && !is_person(entry.source) && !state.is_override;
         if !confirms {
@@ -99,8 +134,27 @@ impl Replay {
         }
         state.change_count += i64::from(changes);
         state.is_override = is_person(entry.source);
+        state.testimony = entry.testimony;
         entry.new.clone_into(&mut state.label);
         outcome
+    }
+
+    /// Takes the found state over; returns how it differs from the folded one.
+    fn found(&mut self, entry: &Entry<'_>, found: FoundState) -> Option<(&'static str, String)> {
+        let before = self.states.remove(entry.workout_id);
+        let state = found.present.then(|| State {
+            label: entry.new.to_owned(),
+            is_override: found.is_user_override,
+            change_count: found.classification_change_count,
+            model_id: found.label_model_id,
+            run_id: found.run_id,
+            testimony: false,
+        });
+        let differs = compare(state.as_ref(), before.as_ref());
+        if let Some(state) = state {
+            self.states.insert(entry.workout_id.to_owned(), state);
+        }
+        differs
     }
 
     /// The folded state of every workout, by id, when the fold is over.
@@ -114,14 +168,34 @@ impl Replay {
     }
 }
 
-fn joined(said: Option<&str>, folded: Option<&str>) -> Result<(), Disjoint> {
-    if said == folded {
-        return Ok(());
+fn joined(entry: &Entry<'_>, folded: Option<&str>) -> Result<Folded, Disjoint> {
+    if entry.testimony {
+        return Ok(Folded::Testimony(None));
+    }
+    if entry.previous == folded {
+        return Ok(Folded::Continued);
     }
     Err(Disjoint {
-        said: named(said),
+        said: named(entry.previous),
         folded: named(folded),
     })
+}
+
+/// How a workout's stored state differs from the folded one, where either may be absent: as [`difference`],
+/// or `missing_history`, or `missing_state`.
+pub fn compare(stored: Option<&State>, folded: Option<&State>) -> Option<(&'static str, String)> {
+    match (stored, folded) {
+        (None, None) => None,
+        (Some(stored), Some(folded)) => difference(stored, folded),
+        (Some(stored), None) => {
+            let detail = format!("it is {} and the history has never heard of it", stored.label);
+            Some(("missing_history", detail))
+        }
+        (None, Some(folded)) => {
+            let detail = format!("the history says {}, and there is no current row", folded.label);
+            Some(("missing_state", detail))
+        }
+    }
 }
 
 /// How a stored state differs from the folded one: a word for programs and a sentence; None where they
@@ -169,6 +243,8 @@ mod tests {
             source,
             model_id: Some(model),
             run_id: Some(model),
+            metadata: None,
+            testimony: false,
         }
     }
 
@@ -220,5 +296,69 @@ mod tests {
             "the row says it follows 'mixed', the history says 'real_run'"
         );
         assert_eq!(replay.states()["w"].label, "pup_walk");
+    }
+
+    #[test]
+    fn what_others_wrote_gives_the_label_and_need_not_follow() {
+        let ours = entry(None, "real_run", "user_override", "a");
+        let theirs = Entry {
+            testimony: true,
+            ..entry(None, "pup_walk", "ml_batch_update", "old")
+        };
+        let mut replay = Replay::default();
+        assert_eq!(replay.push(&ours), Ok(Folded::Continued));
+        let person = Some("real_run".to_owned());
+        assert_eq!(replay.push(&theirs), Ok(Folded::Testimony(person)));
+        assert_eq!(replay.push(&theirs), Ok(Folded::Testimony(None)));
+        let state = &replay.states()["w"];
+        assert_eq!((state.label.as_str(), state.change_count), ("pup_walk", 1));
+        assert!(state.testimony && !state.is_override);
+    }
+
+    #[test]
+    fn a_found_state_is_taken_over_whole_and_only_from_us() {
+        let found = FoundState {
+            present: true,
+            is_user_override: true,
+            classification_change_count: 17,
+            label_model_id: None,
+            run_id: Some("theirs".to_owned()),
+        };
+        let metadata = found.metadata();
+        let row = Entry {
+            metadata: Some(&metadata),
+            ..entry(Some("real_run"), "mixed", "ml_prediction", "x")
+        };
+        let mut replay = Replay::default();
+        let first = entry(None, "real_run", "ml_prediction", "a");
+        replay.push(&first).expect("the first");
+        let Ok(Folded::Found(Some((kind, detail)))) = replay.push(&row) else {
+            panic!("it differs");
+        };
+        assert_eq!(kind, "label", "{detail}");
+        let state = replay.states()["w"].clone();
+        assert_eq!((state.label.as_str(), state.change_count), ("mixed", 17));
+        assert_eq!((state.is_override, state.run_id.as_deref()), (true, Some("theirs")));
+        assert_eq!(replay.push(&row), Ok(Folded::Found(None)), "it is as the fold has it");
+
+        let theirs = Entry { testimony: true, ..row };
+        assert!(matches!(replay.push(&theirs), Ok(Folded::Testimony(_))));
+        assert_eq!(replay.states()["w"].change_count, 17);
+        assert!(!replay.states()["w"].is_override, "their metadata sets nothing");
+
+        let absent = FoundState {
+            present: false,
+            ..found
+        }
+        .metadata();
+        let gone = Entry {
+            metadata: Some(&absent),
+            ..row
+        };
+        assert!(matches!(
+            replay.push(&gone),
+            Ok(Folded::Found(Some(("missing_state", _))))
+        ));
+        assert!(replay.states().is_empty());
     }
 }

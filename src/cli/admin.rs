@@ -3,20 +3,30 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory};
 use serde::Serialize;
 
 use crate::app::{Access, App, read_pipeline};
+use crate::db::Db;
+use crate::db::error::DbError;
 use crate::db::migrate::MigrationPlan;
-use crate::pipeline::{Kind, RunError};
+use crate::pipeline::{self, Kind, RunError};
+use crate::scheduler::Entry;
+use crate::store::Store;
+use crate::store::adopt::Scope;
 
-use super::output::{Output, Rows, json, line, list, one};
+use super::output::{Output, Rows, count, json, line, list, one};
 use super::schedule::ListedJson;
 
 /// Tables of others that the question before a migration names.
 const FOREIGN_SHOWN: usize = 5;
+
+/// How often, and how far apart, a migration that another process may be at work on is looked at.
+const MIGRATION_LOOKS: u32 = 20;
+const MIGRATION_PAUSE: Duration = Duration::from_millis(100);
 
 /// `paceline migrate`.
 #[derive(Debug, Args)]
@@ -27,6 +37,10 @@ pub struct MigrateArgs {
     /// Prints the statements and changes nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Also takes over, as they are, the current rows that no history explains. `paceline verify` lists
+    /// them first: tampering looks the same.
+    #[arg(long, conflicts_with = "dry_run")]
+    adopt_state: bool,
 }
 
 /// `paceline validate`.
@@ -48,6 +62,15 @@ pub struct CompletionsArgs {
 struct MigrateJson {
     applied: Vec<MigrationJson>,
     tables: Vec<TableJson>,
+    adopted: Option<AdoptedJson>,
+}
+
+/// What others had written, and is sealed now.
+#[derive(Debug, Serialize)]
+struct AdoptedJson {
+    rows: u64,
+    segment_id: Option<i64>,
+    states: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,8 +90,8 @@ struct TableJson {
 pub async fn migrate(app: &App, args: &MigrateArgs, output: Output) -> Result<()> {
     let access = if args.dry_run { Access::Preview } else { Access::Bare };
     let store = app.store(access).await?;
-    let failed = |error: crate::db::error::DbError| RunError::store("migrate", error.into());
-    let plan = store.db().migration_plan().await.map_err(failed)?;
+    let failed = |error: DbError| RunError::store("migrate", error.into());
+    let plan = plan_of(store.db()).await.map_err(failed)?;
     if args.dry_run {
         return print_plan(&plan, output);
     }
@@ -86,11 +109,39 @@ pub async fn migrate(app: &App, args: &MigrateArgs, output: Output) -> Result<()
         columns: t.columns,
         created: t.created,
     };
+    let adopted = adopt(app, &store, args.adopt_state).await?;
     let value = MigrateJson {
         applied: applied.collect(),
         tables: report.tables.iter().map(table).collect(),
+        adopted,
     };
     one(&value, || page(&value, store.db().target()), output)
+}
+
+/// The plan, once no other process is in the middle of a migration: a server makes a table in one transaction
+/// and records it in another, and in between it looks like somebody else's.
+async fn plan_of(db: &Db) -> Result<MigrationPlan, DbError> {
+    for _ in 0..MIGRATION_LOOKS {
+        let plan = db.migration_plan().await?;
+        let has_begun = plan.pending.first().is_some_and(|first| first.version > 0);
+        let in_the_making = |table: &String| plan.pending.iter().any(|pending| pending.name == table);
+        if !has_begun || plan.foreign_tables.is_empty() || !plan.foreign_tables.iter().all(in_the_making) {
+            return Ok(plan);
+        }
+        tokio::time::sleep(MIGRATION_PAUSE).await;
+    }
+    db.migration_plan().await
+}
+
+/// Adoption comes last: what is sealed must not be converted any more.
+async fn adopt(app: &App, store: &Store, everything: bool) -> Result<Option<AdoptedJson>> {
+    let scope = if everything { Scope::Everything } else { Scope::Openly };
+    let adopted = pipeline::adopt::adopt(store, scope, &app.ambient()?).await?;
+    Ok(adopted.map(|adopted| AdoptedJson {
+        rows: adopted.rows,
+        segment_id: adopted.segment_id,
+        states: adopted.states,
+    }))
 }
 
 fn page(value: &MigrateJson, target: &str) -> String {
@@ -101,6 +152,13 @@ fn page(value: &MigrateJson, target: &str) -> String {
     }
     let mut page = format!("{target}: {} migrations applied\n", value.applied.len());
     let _ = writeln!(page, "{}", rows.table());
+    if let Some(adopted) = &value.adopted {
+        let (rows, states) = (count(adopted.rows), count(adopted.states));
+        let _ = writeln!(
+            page,
+            "Adopted {rows} history rows that others wrote, and {states} current rows as they were found."
+        );
+    }
     page
 }
 
@@ -183,9 +241,12 @@ struct ValidateJson {
 /// Checks a pipeline file.
 pub fn validate(app: &App, args: &ValidateArgs, output: Output) -> Result<()> {
     let pipeline = read_pipeline(&args.pipeline)?;
-    let schedule = pipeline.schedule.as_ref();
+    let schedule = pipeline.schedule.clone();
     let value = ValidateJson {
-        schedule: schedule.map(|schedule| ListedJson::of(&pipeline.name, schedule, app.now())),
+        schedule: schedule.map(|schedule| {
+            let pipeline = pipeline.clone();
+            ListedJson::of(&Entry { pipeline, schedule }, app.now())
+        }),
         pipeline: pipeline.name,
         valid: true,
         algorithm: pipeline.params.algorithm.to_string(),

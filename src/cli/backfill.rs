@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::app::{Access, App, read_pipeline};
+use crate::app::{Access, App, read_pipeline, stop_at_signals};
 use crate::pipeline::backfill::report::{BackfillReport, WindowPlan};
 use crate::pipeline::backfill::windows::Span;
 use crate::pipeline::backfill::{
@@ -117,6 +117,7 @@ impl BackfillArgs {
                 no_activate: false,
                 accept_churn: self.accept_churn,
                 take_over: self.take_over,
+                ..Options::default()
             },
             command: format!("paceline backfill {}", self.pipeline.display()),
         })
@@ -147,6 +148,7 @@ pub async fn backfill(app: &App, args: &BackfillArgs, output: Output) -> Result<
         return Ok(());
     }
     let store = app.store(Access::Write).await?;
+    stop_at_signals(ambient.stop.clone(), exit::of_signal)?;
     let done = do_backfill(&store, &pipeline, &options, &ambient).await;
     let report = done.map_err(failure)?;
     one(&report, || page(&report), output)?;

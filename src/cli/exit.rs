@@ -10,8 +10,8 @@
 use std::fmt;
 use std::io;
 
+use crate::pipeline::stop::Signal;
 use crate::pipeline::{Kind, RunError, store_kind};
-use crate::scheduler::Signal;
 use crate::store::StoreError;
 
 /// Failed.
@@ -64,10 +64,7 @@ struct Stopped(Signal);
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Signal::Terminate => "stopped by SIGTERM",
-            Signal::Interrupt => "stopped by SIGINT",
-        })
+        write!(f, "stopped by {}", self.0.name())
     }
 }
 
@@ -105,6 +102,14 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// 128 and the signal's number.
+pub fn of_signal(signal: Signal) -> u8 {
+    match signal {
+        Signal::Interrupt => INTERRUPTED,
+        Signal::Terminate => TERMINATED,
+    }
+}
+
 /// The exit code of an error.
 pub fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() {
@@ -113,10 +118,8 @@ pub fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Partial>() {
         return PARTIAL;
     }
-    match error.downcast_ref::<Stopped>() {
-        Some(Stopped(Signal::Interrupt)) => return INTERRUPTED,
-        Some(Stopped(Signal::Terminate)) => return TERMINATED,
-        None => {}
+    if let Some(Stopped(signal)) = error.downcast_ref() {
+        return of_signal(*signal);
     }
     let kind = error
         .downcast_ref::<RunError>()
@@ -127,6 +130,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         Some(Kind::Unreachable) => UNREACHABLE,
         Some(Kind::LeaseHeld | Kind::Fenced) => LEASE_HELD,
         Some(Kind::Config) => CONFIG,
+        Some(Kind::Stopped(signal)) => of_signal(signal),
         Some(Kind::Transient | Kind::Data | Kind::Bug) => FAILED,
         None => FAILED,
     }
@@ -145,6 +149,7 @@ mod tests {
         assert_eq!(code(&run(Kind::Fenced)), 75);
         assert_eq!(code(&run(Kind::Config)), 78);
         assert_eq!(code(&run(Kind::Data)), 1);
+        assert_eq!(code(&run(Kind::Stopped(Signal::Terminate))), 143);
         assert_eq!(code(&usage("no")), 2);
         assert_eq!(code(&partial("half")), 3);
         assert_eq!(code(&stopped(Signal::Interrupt)), 130);

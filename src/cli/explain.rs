@@ -113,6 +113,17 @@ fn page(value: &ExplainJson) -> String {
             cluster.d2
         );
     }
+    if let Some(learned) = &e.head {
+        let boundary = learned
+            .boundary_pace
+            .map(|pace| format!("; at this distance a run is below {pace:.2} min/mi"));
+        let _ = writeln!(
+            page,
+            "Learnt    log-odds of a run {:+.4}, from what people said{}",
+            learned.log_odds,
+            boundary.unwrap_or_default()
+        );
+    }
     if let Some(p) = &e.posterior {
         let mixed = p.mixed.map(|m| format!(", mixed {m:.4}")).unwrap_or_default();
         let _ = writeln!(

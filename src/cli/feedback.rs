@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use crate::app::{Access, App};
 use crate::pipeline::answers::{AnswersReport, import_answers};
+use crate::pipeline::lessons::Lessons;
 use crate::pipeline::people::{Recorded, Said, say};
-use crate::stage::feedback::DEFAULT_CERTAINTY;
+use crate::stage::feedback::{DEFAULT_CERTAINTY, Disagreement};
 use crate::store::feedback::StoredFeedback;
 use crate::vocab::{FeedbackType, Label};
 
-use super::output::{Output, Rows, list, one, text};
+use super::output::{Output, Rows, list, one, printable, text};
 
 /// `paceline feedback`.
 #[derive(Debug, Args)]
@@ -139,7 +140,7 @@ pub async fn feedback(app: &App, args: FeedbackArgs, output: Output) -> Result<(
             let values: Vec<FeedbackJson> = store.feedback(unprocessed).await?.into_iter().map(Into::into).collect();
             list(&values, &rows_of(&values), "Nobody has said anything yet.", output)
         }
-        FeedbackCommand::Stats => stats(&store.feedback(false).await?, output),
+        FeedbackCommand::Stats => stats(&store.feedback(false).await?, &Lessons::read(&store).await?, output),
     }
 }
 
@@ -225,9 +226,11 @@ struct StatsJson {
     by_type: BTreeMap<String, u64>,
     by_label: BTreeMap<String, u64>,
     by_user: BTreeMap<String, u64>,
+    /// Workouts on which people's standing answers differ: they teach nothing until someone yields.
+    disagreements: Vec<Disagreement>,
 }
 
-fn stats(all: &[StoredFeedback], output: Output) -> Result<()> {
+fn stats(all: &[StoredFeedback], lessons: &Lessons, output: Output) -> Result<()> {
     let count = |key: &dyn Fn(&StoredFeedback) -> Option<String>| {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for key in all.iter().filter_map(key) {
@@ -241,6 +244,7 @@ fn stats(all: &[StoredFeedback], output: Output) -> Result<()> {
         by_type: count(&|f| Some(f.feedback_type.clone())),
         by_label: count(&|f| f.user_classification.clone()),
         by_user: count(&|f| f.user.clone()),
+        disagreements: lessons.feedback().disagreements().to_vec(),
     };
     one(
         &value,
@@ -252,14 +256,20 @@ fn stats(all: &[StoredFeedback], output: Output) -> Result<()> {
                     .collect::<Vec<_>>()
                     .join(", ")
             };
-            format!(
+            let mut page = format!(
                 "{} answers, {} of them not learned from yet\n  by type   {}\n  by label  {}\n  by person {}",
                 value.answers,
                 value.unprocessed,
                 line(&value.by_type),
                 line(&value.by_label),
                 line(&value.by_user)
-            )
+            );
+            for d in &value.disagreements {
+                let words: Vec<String> = d.words.iter().map(|(user, label)| format!("{user} {label}")).collect();
+                let words = printable(&words.join(", "));
+                page.push_str(&format!("\n  disagree on {}: {words}", printable(&d.workout_id)));
+            }
+            page
         },
         output,
     )

@@ -16,12 +16,15 @@ mod explain;
 mod feedback;
 mod import;
 mod model;
+mod model_change;
 mod model_compare;
 mod output;
 mod overrides;
 mod progress;
+mod prove;
 mod quarantine;
 mod read;
+mod review;
 mod run;
 mod run_report;
 mod runs;
@@ -89,6 +92,8 @@ enum Command {
     History(read::HistoryArgs),
     /// Shows why a workout is classified as it is.
     Explain(explain::ExplainArgs),
+    /// Which workouts to ask a person about, the most informative first.
+    Review(review::ReviewArgs),
     /// What people say of classifications.
     Feedback(feedback::FeedbackArgs),
     /// Labels that people set, and that stand until a person clears them.
@@ -102,7 +107,9 @@ enum Command {
     /// Rebuilds the classifications of any instant from the history.
     State(state::StateArgs),
     /// Replays the history, re-hashes it, and compares it with the stored state.
-    Verify,
+    Verify(verify::VerifyArgs),
+    /// Proves history rows of a workout to somebody without the database.
+    Prove(prove::ProveArgs),
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
@@ -120,7 +127,8 @@ impl Command {
             | Self::Run(_)
             | Self::Backfill(_)
             | Self::Explain(_)
-            | Self::Verify
+            | Self::Verify(_)
+            | Self::Prove(_)
             | Self::Validate(_) => false,
             Self::Schedule(args) => args.is_list(),
             Self::Plan(args) => args.is_list(),
@@ -130,6 +138,7 @@ impl Command {
             Self::Runs(args) => args.is_list(),
             // A completion script and the answer of an export are the same in every format.
             Self::Classifications(_)
+            | Self::Review(_)
             | Self::History(_)
             | Self::Quarantine(_)
             | Self::State(_)
@@ -202,13 +211,15 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Classifications(args) => read::classifications(&app, &args, output).await,
         Command::History(args) => read::history(&app, &args, output).await,
         Command::Explain(args) => explain::explain(&app, &args, output).await,
+        Command::Review(args) => review::review(&app, &args, output).await,
         Command::Feedback(args) => feedback::feedback(&app, args, output).await,
         Command::Override(args) => overrides::overrides(&app, args, output).await,
         Command::Model(args) => model::model(&app, args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
         Command::State(args) => state::state(&app, &args, output).await,
-        Command::Verify => verify::verify(&app, &progress, output).await,
+        Command::Verify(args) => verify::verify(&app, &args, &progress, output).await,
+        Command::Prove(args) => prove::prove(&app, &args, output).await,
         Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),

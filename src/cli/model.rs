@@ -7,13 +7,15 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::app::{Access, App};
+use crate::pipeline::activate::retire as withdraw;
 use crate::pipeline::choose::load_model;
 use crate::pipeline::report::{ClusterSummary, cluster_summaries};
-use crate::pipeline::{Kind, RunError};
 use crate::store::Store;
+use crate::store::evaluations::StoredEvaluation;
 use crate::store::models::ModelRow;
 use crate::vocab::ModelStatus;
 
+use super::model_change::{ActivateArgs, RollbackArgs, TrainArgs, activate, rollback, train};
 use super::model_compare::{CompareArgs, compare};
 use super::output::{Output, Rows, list, number, one, text};
 use super::read::named_model;
@@ -34,18 +36,17 @@ enum ModelCommand {
         /// A model id, or `active`.
         model: String,
     },
+    /// Trains a model on the workouts and on what people said; the gate decides whether it is activated.
+    Train(TrainArgs),
     /// Puts an archived model in production.
-    Activate {
-        /// The model.
-        model_id: String,
-    },
-    /// Puts the model in production that was active before the present one.
-    Rollback,
+    Activate(ActivateArgs),
+    /// Puts the model in production that was active before the present one, and reclassifies with it.
+    Rollback(RollbackArgs),
     /// Withdraws the active model from production; none is active then.
     Deprecate(RetireArgs),
     /// Marks a model as bad, so that it can never be activated again.
     Fail(RetireArgs),
-    /// Compares two models: metrics, and what each would say of every workout.
+    /// Compares two models: metrics, the gate, what each would say of every workout and of what people said.
     Compare(CompareArgs),
     /// Shows a model's ancestors, youngest first.
     Lineage {
@@ -72,12 +73,6 @@ impl ModelArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct ActivationJson {
-    activated: String,
-    was_active: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
 struct RetirementJson {
     model_id: String,
     status: String,
@@ -99,11 +94,9 @@ pub async fn model(app: &App, args: ModelArgs, output: Output) -> Result<()> {
             )
         }
         ModelCommand::Show { model } => show(&store, &model, output).await,
-        ModelCommand::Activate { model_id } => {
-            let seen = store.active_model().await?.map(|row| row.model_id);
-            activate(app, &store, &model_id, seen, output).await
-        }
-        ModelCommand::Rollback => rollback(app, &store, output).await,
+        ModelCommand::Train(args) => train(app, args, output).await,
+        ModelCommand::Activate(args) => activate(app, &store, args, output).await,
+        ModelCommand::Rollback(args) => rollback(app, &store, args, output).await,
         ModelCommand::Deprecate(retire) => self::retire(app, &store, retire, ModelStatus::Deprecated, output).await,
         ModelCommand::Fail(retire) => self::retire(app, &store, retire, ModelStatus::Failed, output).await,
         ModelCommand::Compare(args) => compare(&store, &args, output).await,
@@ -145,10 +138,24 @@ async fn show(store: &Store, name: &str, output: Output) -> Result<()> {
         Ok(model) => (cluster_summaries(&model), None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    one(&row, || page(&row, &clusters, problem.as_deref()), output)
+    let evaluations = store.evaluations(&row.model_id).await?;
+    let shown = Shown {
+        row: &row,
+        evaluations: &evaluations,
+    };
+    one(&shown, || page(&shown, &clusters, problem.as_deref()), output)
 }
 
-fn page(row: &ModelRow, clusters: &[ClusterSummary], problem: Option<&str>) -> String {
+/// The registry row, with what the gate said of the model, newest first.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    row: &'a ModelRow,
+    evaluations: &'a [StoredEvaluation],
+}
+
+fn page(shown: &Shown<'_>, clusters: &[ClusterSummary], problem: Option<&str>) -> String {
+    let row = shown.row;
     let mut page = Rows::new(&["field", "value"]);
     let mut field = |name: &str, value: String| page.push(vec![name.to_owned(), value]);
     let json = |raw: &Option<Box<serde_json::value::RawValue>>| text(raw.as_ref().map(|json| json.get()));
@@ -187,50 +194,26 @@ fn page(row: &ModelRow, clusters: &[ClusterSummary], problem: Option<&str>) -> S
     field("training data SHA-256", text(row.training_data_sha256.as_deref()));
     field("notes", text(row.training_notes.as_deref()));
     field("remarks", text(row.performance_notes.as_deref()));
+    for seen in shown.evaluations {
+        field(&format!("gate {}", seen.evaluated_at), judgement(seen));
+    }
     if let Some(problem) = problem {
         field("PROBLEM", problem.to_owned());
     }
     page.table()
 }
 
-async fn activate(app: &App, store: &Store, model_id: &str, seen: Option<String>, output: Output) -> Result<()> {
-    store.model(model_id).await?;
-    // A model whose artifact cannot be read would stop the next night; refuse it now.
-    load_model(store, model_id).await?;
-    store
-        .activate_model(model_id, seen.as_deref(), app.now())
-        .await
-        .map_err(|error| RunError::store("activate", error))?;
-    let value = ActivationJson {
-        activated: model_id.to_owned(),
-        was_active: seen,
+fn judgement(seen: &StoredEvaluation) -> String {
+    let against = text(seen.compared_with.as_deref());
+    let forced = match (&seen.forced_by, &seen.forced_reason) {
+        (Some(by), Some(reason)) if seen.forced => format!("FORCED by {by}: {reason}; "),
+        _ => String::new(),
     };
-    one(
-        &value,
-        || {
-            let was = value.was_active.as_deref().unwrap_or("none");
-            format!(
-                "{model_id} is active now (before: {was}).\n  reclassify with it: paceline run PIPELINE.toml --retrain never"
-            )
-        },
-        output,
-    )
-}
-
-async fn rollback(app: &App, store: &Store, output: Output) -> Result<()> {
-    let seen = store.active_model().await?.map(|row| row.model_id);
-    let Some(previous) = store.previous_active_model().await? else {
-        let hint = "`paceline model list` shows every version; `paceline model activate ID` takes any archived one";
-        return Err(RunError::new("rollback", Kind::Data, "no archived model was ever active", hint).into());
-    };
-    activate(app, store, &previous, seen, output).await
+    format!("{forced}{} beside {against}: {}", seen.verdict, seen.reason)
 }
 
 async fn retire(app: &App, store: &Store, args: RetireArgs, to: ModelStatus, output: Output) -> Result<()> {
-    store
-        .retire_model(&args.model_id, to, &args.reason, app.now())
-        .await
-        .map_err(|error| RunError::store("retire", error))?;
+    withdraw(store, &args.model_id, to, &args.reason, app.now()).await?;
     let value = RetirementJson {
         model_id: args.model_id,
         status: to.to_string(),

@@ -1,23 +1,17 @@
 //! `model compare`: two models side by side, and what each would say of every workout.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
 
 use crate::app::read_pipeline;
-use crate::pipeline::choose::load_model;
-use crate::pipeline::report::{ClusterSummary, MatrixCell, cluster_summaries};
-use crate::stage::classify::classify;
-use crate::stage::features::{Activities, featurize};
-use crate::stage::frame::{Frame, Predictions};
+use crate::pipeline::compare::{Comparison, Side, compare as compare_models};
 use crate::store::Store;
-use crate::store::models::ModelRow;
-use crate::store::workouts::Window;
 
-use super::output::{Output, Rows, count, number, one, text};
+use super::model_change::everything;
+use super::output::{Output, Rows, count, number, one, printable, text};
 use super::read::named_model;
 
 /// `paceline model compare`.
@@ -27,96 +21,24 @@ pub struct CompareArgs {
     a: String,
     /// A model id, or `active`.
     b: String,
-    /// Takes the activities from this pipeline file; default: runs, walks and hikes.
+    /// Takes the activities, the source window and the gate from this pipeline file; default: all runs, walks
+    /// and hikes.
     #[arg(long, value_name = "PIPELINE.toml")]
     pipeline: Option<PathBuf>,
 }
 
-#[derive(Debug, Serialize)]
-struct Side {
-    model_id: String,
-    model_version: String,
-    algorithm: Option<String>,
-    training_workouts: Option<i64>,
-    inertia: Option<f64>,
-    silhouette: Option<f64>,
-    clusters: Vec<ClusterSummary>,
-    labels: BTreeMap<String, u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct CompareJson {
-    a: Side,
-    b: Side,
-    workouts: u64,
-    agree: u64,
-    matrix: Vec<MatrixCell>,
-}
-
-/// Classifies every workout with both models and compares.
+/// Compares two models, and writes nothing.
 pub async fn compare(store: &Store, args: &CompareArgs, output: Output) -> Result<()> {
-    let activities = match &args.pipeline {
-        Some(path) => read_pipeline(path)?.activities,
-        None => Activities::default(),
+    let pipeline = match &args.pipeline {
+        Some(path) => read_pipeline(path)?,
+        None => everything()?,
     };
-    let row_a = named_model(store, &args.a).await?;
-    let row_b = named_model(store, &args.b).await?;
-    let (model_a, model_b) = (
-        load_model(store, &row_a.model_id).await?,
-        load_model(store, &row_b.model_id).await?,
-    );
-    let workouts = store.load_workouts(Window::default(), |_| {}).await?.frame;
-    let features = featurize(&workouts, &activities)?.features;
-    let (said_a, said_b) = (classify(&features, &model_a)?, classify(&features, &model_b)?);
-    let matrix = matrix_of(&said_a, &said_b);
-    let agree = matrix
-        .iter()
-        .filter(|cell| cell.from.as_ref() == Some(&cell.to))
-        .map(|cell| cell.count)
-        .sum();
-    let value = CompareJson {
-        a: side(row_a, cluster_summaries(&model_a), &said_a),
-        b: side(row_b, cluster_summaries(&model_b), &said_b),
-        workouts: features.height() as u64,
-        agree,
-        matrix,
-    };
+    let (a, b) = (named_model(store, &args.a).await?, named_model(store, &args.b).await?);
+    let value = compare_models(store, a, b, &pipeline).await?;
     one(&value, || page(&value), output)
 }
 
-fn side(row: ModelRow, clusters: Vec<ClusterSummary>, said: &Frame<Predictions>) -> Side {
-    let mut labels = BTreeMap::new();
-    for label in said.text("label").iter().flatten() {
-        *labels.entry(label.to_owned()).or_default() += 1;
-    }
-    Side {
-        model_id: row.model_id,
-        model_version: row.model_version,
-        algorithm: row.algorithm_type,
-        training_workouts: row.training_workouts_count,
-        inertia: row.inertia,
-        silhouette: row.silhouette_score,
-        clusters,
-        labels,
-    }
-}
-
-/// Both frames stand on the same features, so row i of one is row i of the other.
-fn matrix_of(a: &Frame<Predictions>, b: &Frame<Predictions>) -> Vec<MatrixCell> {
-    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    let pairs = a.text("label").iter().flatten().zip(b.text("label").iter().flatten());
-    for pair in pairs {
-        *counts.entry(pair).or_default() += 1;
-    }
-    let cell = |((from, to), count): ((&str, &str), u64)| MatrixCell {
-        from: Some(from.to_owned()),
-        to: to.to_owned(),
-        count,
-    };
-    counts.into_iter().map(cell).collect()
-}
-
-fn page(value: &CompareJson) -> String {
+fn page(value: &Comparison) -> String {
     let (a, b) = (&value.a, &value.b);
     let mut rows = Rows::new(&["", "A", "B"]);
     let mut field = |name: &str, a: String, b: String| rows.push(vec![name.to_owned(), a, b]);
@@ -139,9 +61,37 @@ fn page(value: &CompareJson) -> String {
         count(value.agree),
         count(value.workouts)
     );
+    text.push_str(&format!(
+        "B would relabel {:.1} % of the classified workouts\n",
+        100.0 * value.churn
+    ));
     for cell in value.matrix.iter().filter(|cell| cell.from.as_ref() != Some(&cell.to)) {
         let from = cell.from.as_deref().unwrap_or("-");
         text.push_str(&format!("  A says {from}, B says {}: {}\n", cell.to, count(cell.count)));
     }
+    gate_part(&mut text, value);
     text
+}
+
+fn gate_part(text: &mut String, value: &Comparison) {
+    match &value.gate {
+        Some(gate) => {
+            let _ = writeln!(text, "\nGate on B beside A: {}, {}", gate.verdict.as_str(), gate.reason);
+        }
+        None => {
+            text.push_str("\nGate: another tool trained B; how it was trained is not known, so it cannot be judged\n")
+        }
+    }
+    let (a, b) = (value.a.contradicts, value.b.contradicts);
+    let _ = writeln!(text, "Contradicts people: A on {}, B on {}", count(a), count(b));
+    for c in &value.contradictions {
+        let _ = writeln!(
+            text,
+            "  {}: a person says {}, A {}, B {}",
+            printable(&c.workout_id),
+            c.said,
+            c.a,
+            c.b
+        );
+    }
 }

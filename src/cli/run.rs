@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::app::{Access, App, read_pipeline};
+use crate::app::{Access, App, read_pipeline, stop_at_signals};
 use crate::pipeline::Kind;
 use crate::pipeline::RunError;
 use crate::pipeline::import::ImportOptions;
@@ -17,6 +17,7 @@ use crate::stage::decide::Retrain;
 use crate::vocab::{Algorithm, Trigger};
 
 use super::WindowArgs;
+use super::exit;
 use super::import::{import_all, open_all};
 use super::output::{Output, Rows, json, line, list, number, one, page, text};
 use super::run_report::report_text;
@@ -85,6 +86,8 @@ impl Common {
             no_activate: self.no_activate,
             accept_churn,
             take_over: false,
+            parent: None,
+            train_only: false,
         })
     }
 }
@@ -134,6 +137,7 @@ pub async fn run(app: &App, args: &RunArgs, output: Output) -> Result<()> {
     let store = app.store(Access::Write).await?;
     let ambient = app.ambient()?;
     let imports = import_all(&store, sources, ImportOptions::default(), &ambient).await?;
+    stop_at_signals(ambient.stop.clone(), exit::of_signal)?;
     let report = run_pipeline(&store, &pipeline, &options, Trigger::Manual, &ambient).await?;
     print_report(&RunReport { imports, ..report }, output)
 }
@@ -149,10 +153,13 @@ pub async fn plan(app: &App, args: &PlanArgs, output: Output) -> Result<()> {
         let found = format!("a run would be stopped: churn {:.1} %", plan.report.churn * 100.0);
         return Err(RunError::new("plan", Kind::Gate, found, "`run --accept-churn` writes it all the same").into());
     }
-    Ok(())
+    match plan.report.gate.filter(|gate| !gate.admitted && !options.no_activate) {
+        Some(gate) => Err(gate.refusal().into()),
+        None => Ok(()),
+    }
 }
 
-fn print_report(report: &RunReport, output: Output) -> Result<()> {
+pub(super) fn print_report(report: &RunReport, output: Output) -> Result<()> {
     one(report, || report_text(report), output)
 }
 

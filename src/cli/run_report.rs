@@ -51,6 +51,26 @@ fn model_part(text: &mut String, report: &RunReport) {
         let _ = writeln!(text, "          {:<9} around {}", cluster.label, centre.join(", "));
     }
     training_line(text, model);
+    gate_part(text, report);
+}
+
+fn gate_part(text: &mut String, report: &RunReport) {
+    let Some(gate) = &report.gate else { return };
+    let (id, version) = (&gate.model_id, &gate.model_version);
+    let word = if gate.admitted { "admitted" } else { "REFUSED" };
+    let _ = writeln!(
+        text,
+        "Gate      {word} {id}  version {version}, held against {}:\n          {}",
+        gate.compared_with, gate.evaluation.reason
+    );
+    for missed in &gate.evaluation.missed {
+        let _ = writeln!(
+            text,
+            "          wrong on {}, which people call {}",
+            printable(&missed.workout_id),
+            missed.said
+        );
+    }
 }
 
 fn training_line(text: &mut String, model: &ModelSummary) {
@@ -131,6 +151,10 @@ fn ending(text: &mut String, report: &RunReport) {
                 "\nPlan      {written} rows would be written in {} transactions",
                 report.chunks
             );
+        }
+        Some(run_id) if report.status == "trained" => {
+            let _ = writeln!(text, "\nRun {run_id}: nothing classified");
+            let _ = writeln!(text, "  reclassify: paceline run PIPELINE.toml --retrain never");
         }
         Some(run_id) if report.status == "candidate" => {
             let id = report.model.model_id.as_deref().unwrap_or_default();

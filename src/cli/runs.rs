@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use crate::app::{Access, App};
 use crate::pipeline::{Kind, RunError};
+use crate::store::Store;
 use crate::store::runs::{LedgerChunk, LedgerRun};
+
+use crate::vocab::RunStatus;
 
 use super::output::{Output, Rows, count, list, one, text};
 use super::undo::{UndoArgs, undo};
@@ -54,7 +57,8 @@ pub async fn runs(app: &App, args: &RunsArgs, output: Output) -> Result<()> {
     match &args.command {
         RunsCommand::Undo(args) => undo(app, args, output).await,
         RunsCommand::List { limit } => {
-            let runs = app.store(Access::Read).await?.runs(*limit).await?;
+            let store = app.store(Access::Read).await?;
+            let runs = listed(app, &store, store.runs(*limit).await?).await?;
             list(
                 &runs,
                 &rows_of(&runs),
@@ -81,7 +85,44 @@ pub async fn runs(app: &App, args: &RunsArgs, output: Output) -> Result<()> {
     }
 }
 
-fn rows_of(runs: &[LedgerRun]) -> Rows {
+/// A run of the list.
+#[derive(Debug, Serialize)]
+struct ListedRun {
+    #[serde(flatten)]
+    run: LedgerRun,
+    /// True where the ledger has it as running and nobody is at work: the next run closes it.
+    abandoned: bool,
+}
+
+async fn listed(app: &App, store: &Store, runs: Vec<LedgerRun>) -> Result<Vec<ListedRun>> {
+    let process = app.ambient()?.process;
+    let mut listed = Vec::with_capacity(runs.len());
+    for run in runs {
+        let abandoned = run.status == RunStatus::Running.as_str()
+            && store.lease(&run.pipeline).await?.is_none_or(|lease| {
+                let gone = lease
+                    .process
+                    .as_deref()
+                    .is_some_and(|identity| (process.is_gone)(identity));
+                lease.run_id.as_ref() != Some(&run.run_id) || lease.is_free(app.now()) || gone
+            });
+        listed.push(ListedRun { run, abandoned });
+    }
+    Ok(listed)
+}
+
+impl ListedRun {
+    /// `partial (taken_over)`, `running (abandoned)`, `succeeded`.
+    fn status(&self) -> String {
+        let why = match &self.run.failure {
+            Some(failure) => Some(failure.kind.as_str()),
+            None => self.abandoned.then_some("abandoned"),
+        };
+        why.map_or_else(|| self.run.status.clone(), |why| format!("{} ({why})", self.run.status))
+    }
+}
+
+fn rows_of(runs: &[ListedRun]) -> Rows {
     let mut rows = Rows::new(&[
         "run_id",
         "pipeline",
@@ -93,12 +134,13 @@ fn rows_of(runs: &[LedgerRun]) -> Rows {
         "changed",
         "written",
     ]);
-    for run in runs {
+    for listed in runs {
+        let run = &listed.run;
         rows.push(vec![
             run.run_id.clone(),
             run.pipeline.clone(),
             run.trigger.clone(),
-            run.status.clone(),
+            listed.status(),
             run.started_at.clone(),
             run.rows.read.to_string(),
             run.changes.new.to_string(),

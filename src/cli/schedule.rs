@@ -9,7 +9,6 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::{Access, App, read_pipeline, replace_file, signals};
-use crate::config::Schedule;
 use crate::pipeline::{Kind, RunError};
 use crate::scheduler::due::next_n;
 use crate::scheduler::health::Health;
@@ -29,10 +28,10 @@ pub struct ScheduleArgs {
     /// Pipeline files with a [schedule] section.
     #[arg(required = true, value_name = "PIPELINE.toml")]
     pipelines: Vec<PathBuf>,
-    /// Runs what is due now and ends: for cron and for Kubernetes.
+    /// Runs what is due now, or has enough corrections to learn from, and ends: for cron and for Kubernetes.
     #[arg(long)]
     once: bool,
-    /// Shows the next five times of each pipeline and ends.
+    /// Shows the next five times of each pipeline, and which ones watch for corrections, and ends.
     #[arg(long, conflicts_with = "once")]
     list: bool,
     /// Keeps this JSON file up to date: last look, and for each pipeline last run, status, next time.
@@ -52,12 +51,14 @@ impl ScheduleArgs {
     }
 }
 
-/// The next times of a pipeline.
+/// When a pipeline runs by itself.
 #[derive(Debug, Serialize)]
 pub struct ListedJson {
     pipeline: String,
-    cron: String,
+    cron: Option<String>,
     timezone: &'static str,
+    /// How many waiting corrections begin a run.
+    on_feedback: Option<u64>,
     next: Vec<TimeJson>,
 }
 
@@ -69,7 +70,8 @@ struct TimeJson {
 
 impl ListedJson {
     /// From `now` on.
-    pub fn of(pipeline: &str, schedule: &Schedule, now: Timestamp) -> Self {
+    pub fn of(entry: &Entry, now: Timestamp) -> Self {
+        let schedule = &entry.schedule;
         let time = |at: Timestamp| TimeJson {
             utc: at.naive().format("%Y-%m-%d %H:%M:%S").to_string(),
             local: schedule
@@ -79,21 +81,25 @@ impl ListedJson {
                 .to_string(),
         };
         Self {
-            pipeline: pipeline.to_owned(),
-            cron: schedule.cron.to_string(),
+            pipeline: entry.pipeline.name.clone(),
+            cron: schedule.pattern().map(str::to_owned),
             timezone: schedule.zone.name(),
+            on_feedback: entry.watches(),
             next: next_n(schedule, now, SHOWN).into_iter().map(time).collect(),
         }
     }
 
-    /// A line for the pattern and one for each time.
+    /// A line for the pattern, one for each time, and one for what people say.
     pub fn text(&self) -> String {
-        let mut lines = vec![format!("runs at '{}' in {}, next:", self.cron, self.timezone)];
-        let shown = self
-            .next
-            .iter()
-            .map(|time| format!("  {} UTC  {}", time.utc, time.local));
-        lines.extend(shown);
+        let mut lines = Vec::new();
+        if let Some(cron) = &self.cron {
+            lines.push(format!("runs at '{cron}' in {}, next:", self.timezone));
+            let shown = |time: &TimeJson| format!("  {} UTC  {}", time.utc, time.local);
+            lines.extend(self.next.iter().map(shown));
+        }
+        if let Some(threshold) = self.on_feedback {
+            lines.push(format!("runs when {threshold} corrections wait to be learnt"));
+        }
         lines.join("\n")
     }
 }
@@ -144,7 +150,8 @@ fn read_entries(paths: &[PathBuf]) -> Result<Vec<Entry>> {
             )
         };
         let Some(schedule) = pipeline.schedule.clone() else {
-            let hint = "add a section [schedule] with cron = \"30 2 * * *\" and timezone = \"Europe/Berlin\"";
+            let hint = "add a section [schedule] with cron = \"30 2 * * *\" and timezone = \"Europe/Berlin\", \
+                        or with on_feedback = true";
             return Err(refuse("it has no [schedule]".to_owned(), hint).into());
         };
         if !names.insert(pipeline.name.clone()) {
@@ -161,15 +168,17 @@ fn read_entries(paths: &[PathBuf]) -> Result<Vec<Entry>> {
 }
 
 fn print_list(entries: &[Entry], now: Timestamp, output: Output) -> Result<()> {
-    let listed: Vec<ListedJson> = entries
-        .iter()
-        .map(|entry| ListedJson::of(&entry.pipeline.name, &entry.schedule, now))
-        .collect();
+    let listed: Vec<ListedJson> = entries.iter().map(|entry| ListedJson::of(entry, now)).collect();
     let mut rows = Rows::new(&["pipeline", "cron", "utc", "local"]);
     for pipeline in &listed {
+        let name = &pipeline.pipeline;
         for time in &pipeline.next {
-            let (name, cron) = (pipeline.pipeline.clone(), pipeline.cron.clone());
-            rows.push(vec![name, cron, time.utc.clone(), time.local.clone()]);
+            let cron = text(pipeline.cron.as_deref());
+            rows.push(vec![name.clone(), cron, time.utc.clone(), time.local.clone()]);
+        }
+        if let Some(threshold) = pipeline.on_feedback {
+            let on_feedback = format!("on feedback ({threshold})");
+            rows.push(vec![name.clone(), on_feedback, text(None), text(None)]);
         }
     }
     list(&listed, &rows, "", output)
@@ -273,6 +282,10 @@ fn once_line(pipeline: &str, outcome: &Outcome) -> OnceJson {
         Outcome::Waiting { why } => OnceJson {
             detail: Some(why.clone()),
             ..line("waiting")
+        },
+        Outcome::Busy { why } => OnceJson {
+            detail: Some(why.clone()),
+            ..line("busy")
         },
         Outcome::Failed(error) => OnceJson {
             detail: Some(error.to_string()),

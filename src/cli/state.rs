@@ -27,6 +27,8 @@ struct StateJson {
     classification_change_count: i64,
     label_model_id: Option<String>,
     run_id: Option<String>,
+    /// True where the last word is a row of others: what they wrote, and not what the current row said.
+    testimony: bool,
 }
 
 /// Prints the state of an instant, by workout.
@@ -58,7 +60,12 @@ pub async fn state(app: &App, args: &StateArgs, output: Output) -> Result<()> {
             classification_change_count: state.change_count,
             label_model_id: state.model_id,
             run_id: state.run_id,
+            testimony: state.testimony,
         });
     }
-    list(&values, &rows, "Nothing had been classified by then.", output)
+    let empty = match &args.workout_id {
+        Some(id) => format!("Workout {id} had not been classified by then."),
+        None => "Nothing had been classified by then.".to_owned(),
+    };
+    list(&values, &rows, &empty, output)
 }

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use clap::Args;
 
-use crate::app::{Access, App};
+use crate::app::{Access, App, stop_at_signals};
 use crate::pipeline::undo::report::{UndoReport, UndoneRow};
 use crate::pipeline::undo::{UndoOptions, plan_undo, undo as do_undo};
 
+use super::exit;
 use super::output::{Output, Rows, count, one, text};
 
 /// Workouts that a page shows.
@@ -44,7 +45,9 @@ pub async fn undo(app: &App, args: &UndoArgs, output: Output) -> Result<()> {
             reason: args.reason.clone(),
             take_over: args.take_over,
         };
-        do_undo(&store, &args.run_id, &options, &app.ambient()?).await?
+        let ambient = app.ambient()?;
+        stop_at_signals(ambient.stop.clone(), exit::of_signal)?;
+        do_undo(&store, &args.run_id, &options, &ambient).await?
     };
     one(&report, || page(&report), output)
 }

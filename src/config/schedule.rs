@@ -3,8 +3,8 @@
 //! Why: a cron text or a zone name that is wrong is found when the file is read, not in the night in
 //! which nothing happens.
 //!
-//! Invariants: a [`Schedule`] that exists has a first occurrence; its pattern says nothing about
-//! years, so it always has a next one.
+//! Invariants: a [`Schedule`] that exists has a pattern, or watches what people say, or both; a pattern
+//! has a first occurrence and says nothing about years, so it always has a next one.
 //!
 //! Must not know: the current time, and what counts as due (`scheduler::due`).
 
@@ -41,14 +41,24 @@ pub struct CronText {
 }
 
 /// When a pipeline runs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Section")]
 pub struct Schedule {
-    /// The pattern, over local times of `zone`.
-    pub cron: CronText,
+    /// The pattern, over local times of `zone`; None for a pipeline that only watches.
+    pub cron: Option<CronText>,
     /// The place whose wall clock counts.
     pub zone: Tz,
     /// What becomes of missed times.
     pub catchup: Catchup,
+    /// True where it also runs as soon as enough corrections wait to be learnt.
+    pub on_feedback: bool,
+}
+
+impl Schedule {
+    /// The pattern as it was written.
+    pub fn pattern(&self) -> Option<&str> {
+        self.cron.as_ref().map(CronText::as_str)
+    }
 }
 
 impl CronText {
@@ -119,31 +129,53 @@ impl fmt::Display for CronText {
 /// The section as it stands in the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Section {
-    #[serde(deserialize_with = "cron")]
-    cron: CronText,
+struct Section {
+    #[serde(default, deserialize_with = "cron")]
+    cron: Option<CronText>,
     #[serde(default, deserialize_with = "zone")]
-    timezone: Tz,
+    timezone: Option<Tz>,
     #[serde(default)]
-    catchup: Catchup,
+    catchup: Option<Catchup>,
+    #[serde(default)]
+    on_feedback: bool,
 }
 
-impl From<Section> for Schedule {
-    fn from(section: Section) -> Self {
-        Self {
-            cron: section.cron,
-            zone: section.timezone,
-            catchup: section.catchup,
+impl TryFrom<Section> for Schedule {
+    type Error = String;
+
+    fn try_from(section: Section) -> Result<Self, String> {
+        if section.cron.is_none() {
+            if !section.on_feedback {
+                return Err(
+                    "[schedule] says no time: give it cron = \"30 2 * * *\", or on_feedback = true, or both".to_owned(),
+                );
+            }
+            for (key, given) in [
+                ("timezone", section.timezone.is_some()),
+                ("catchup", section.catchup.is_some()),
+            ] {
+                if given {
+                    return Err(format!("{key} is about the times of cron, and there is no cron"));
+                }
+            }
         }
+        Ok(Self {
+            cron: section.cron,
+            zone: section.timezone.unwrap_or_default(),
+            catchup: section.catchup.unwrap_or_default(),
+            on_feedback: section.on_feedback,
+        })
     }
 }
 
-fn cron<'de, D: Deserializer<'de>>(d: D) -> Result<CronText, D::Error> {
-    CronText::parse(&String::deserialize(d)?).map_err(D::Error::custom)
+fn cron<'de, D: Deserializer<'de>>(d: D) -> Result<Option<CronText>, D::Error> {
+    let pattern = CronText::parse(&String::deserialize(d)?);
+    pattern.map(Some).map_err(D::Error::custom)
 }
 
-fn zone<'de, D: Deserializer<'de>>(d: D) -> Result<Tz, D::Error> {
-    parse_zone(&String::deserialize(d)?).map_err(D::Error::custom)
+fn zone<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Tz>, D::Error> {
+    let zone = parse_zone(&String::deserialize(d)?);
+    zone.map(Some).map_err(D::Error::custom)
 }
 
 /// Reads an IANA zone name.
@@ -166,6 +198,7 @@ pub fn parse_zone(name: &str) -> Result<Tz, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Pipeline;
 
     fn at(text: &str) -> NaiveDateTime {
         NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").expect("a time")
@@ -209,5 +242,40 @@ mod tests {
         assert_eq!(parse_zone("Europe/Berlin"), Ok(Tz::Europe__Berlin));
         let error = parse_zone("europe/berlin").expect_err("names are case-sensitive");
         assert!(error.contains("did you mean 'Europe/Berlin'?"), "{error}");
+    }
+
+    #[test]
+    fn a_pipeline_may_watch_what_people_say_with_or_without_a_time() {
+        let parse = |keys: &str| Pipeline::parse(&format!("name='n'\n[schedule]\n{keys}"), "p.toml");
+        let watching = parse("on_feedback = true").expect("valid");
+        let schedule = watching.schedule.expect("a schedule");
+        assert_eq!((schedule.pattern(), schedule.on_feedback), (None, true));
+        let both = parse("on_feedback = true\ncron = '@daily'").expect("valid").schedule;
+        assert_eq!(both.expect("a schedule").pattern(), Some("@daily"));
+        for (keys, why) in [
+            ("", "says no time"),
+            ("on_feedback = false", "says no time"),
+            (
+                "on_feedback = true\ntimezone = 'UTC'",
+                "timezone is about the times of cron",
+            ),
+            (
+                "on_feedback = true\ncatchup = 'none'",
+                "catchup is about the times of cron",
+            ),
+            (
+                "on_feedback = true\n[retrain]\nmode = 'never'",
+                "retrain.mode = \"auto\"",
+            ),
+            (
+                "on_feedback = true\n[retrain]\nmode = 'always'",
+                "retrain.mode = \"auto\"",
+            ),
+        ] {
+            let error = parse(keys).expect_err(keys);
+            assert!(error.message.contains(why), "{error}");
+        }
+        let error = parse("catchup = 'last'").expect_err("no time");
+        assert_eq!(error.line, Some(2), "{error}");
     }
 }

@@ -15,6 +15,8 @@
 
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
+
 use crate::time::Timestamp;
 
 pub mod error;
@@ -25,12 +27,14 @@ mod sqlite;
 pub mod statement;
 pub mod url;
 pub mod value;
+pub mod watch;
 
 use error::DbError;
 use migrate::{MigrationPlan, MigrationReport};
 use statement::{Batch, Dialect, Expect, Insert, Statement, Transaction};
 use url::DatabaseUrl;
 use value::{Params, Row};
+use watch::{Moment, Watch, Watcher};
 
 /// How patiently, and with how many connections, a store is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +71,17 @@ impl Default for ConnectOptions {
     }
 }
 
+impl ConnectOptions {
+    /// The pauses between attempts. Whoever retries looks at `max_elapsed` itself.
+    fn backoff(&self) -> ExponentialBuilder {
+        ExponentialBuilder::default()
+            .with_min_delay(self.min_delay)
+            .with_max_delay(self.max_delay)
+            .with_max_times(self.retries)
+            .with_jitter()
+    }
+}
+
 /// A store. Clones share its connections.
 ///
 /// On SQLite the calls block their thread; on a multi-thread tokio runtime (which is what callers
@@ -74,6 +89,7 @@ impl Default for ConnectOptions {
 #[derive(Clone)]
 pub struct Db {
     backend: Backend,
+    watcher: Watcher,
 }
 
 #[derive(Clone)]
@@ -99,7 +115,19 @@ impl Db {
             DatabaseUrl::MySql(url) => Backend::MySql(mysql::MySql::connect(url, options).await?),
             DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::Sqlite::connect(path, options).await?),
         };
-        Ok(Self { backend })
+        Ok(Self {
+            backend,
+            watcher: Watcher::default(),
+        })
+    }
+
+    /// The same store, whose every statement and commit `watch` sees, and may make fail.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self {
+            watcher: Watcher::new(watch),
+            ..self
+        }
     }
 
     /// Which SQL the store speaks.
@@ -129,6 +157,7 @@ impl Db {
     where
         F: FnMut(&Row<'_>) -> Result<(), DbError> + Send,
     {
+        self.watcher.at(Moment::Statement(statement.name))?;
         match &self.backend {
             Backend::MySql(mysql) => mysql.query(statement, params, each).await,
             Backend::Sqlite(sqlite) => sqlite.query(statement, params, each),
@@ -140,10 +169,13 @@ impl Db {
     /// # Errors
     /// The store's; [`DbError::CommitUnknown`] where the connection is lost meanwhile.
     pub async fn execute(&self, statement: &Statement, params: &Params) -> Result<u64, DbError> {
-        match &self.backend {
-            Backend::MySql(mysql) => mysql.execute(statement, params).await,
-            Backend::Sqlite(sqlite) => sqlite.execute(statement, params),
-        }
+        let work = async {
+            match &self.backend {
+                Backend::MySql(mysql) => mysql.execute(statement, params).await,
+                Backend::Sqlite(sqlite) => sqlite.execute(statement, params),
+            }
+        };
+        self.by_itself(statement.name, work).await
     }
 
     /// Runs the steps in order and commits them together; returns the affected rows of each step
@@ -154,8 +186,8 @@ impl Db {
     /// [`DbError::CommitUnknown`] nothing was written.
     pub async fn transact(&self, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
         match &self.backend {
-            Backend::MySql(mysql) => mysql.transact(transaction).await,
-            Backend::Sqlite(sqlite) => sqlite.transact(transaction),
+            Backend::MySql(mysql) => mysql.transact(transaction, &self.watcher).await,
+            Backend::Sqlite(sqlite) => sqlite.transact(transaction, &self.watcher),
         }
     }
 
@@ -167,10 +199,22 @@ impl Db {
         if rows.rows() == 0 {
             return Ok(0);
         }
-        match &self.backend {
-            Backend::MySql(mysql) => mysql.insert_many(insert, rows).await,
-            Backend::Sqlite(sqlite) => sqlite.insert_many(insert, rows),
-        }
+        let work = async {
+            match &self.backend {
+                Backend::MySql(mysql) => mysql.insert_many(insert, rows).await,
+                Backend::Sqlite(sqlite) => sqlite.insert_many(insert, rows),
+            }
+        };
+        self.by_itself(insert.table, work).await
+    }
+
+    /// Work that is one statement and its own transaction, with what a watch sees of it.
+    async fn by_itself<T>(&self, name: &str, work: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+        self.watcher.at(Moment::Statement(name))?;
+        self.watcher.at(Moment::Commit(name))?;
+        let done = work.await?;
+        self.watcher.at(Moment::Committed(name))?;
+        Ok(done)
     }
 
     /// Applies what [`Db::migration_plan`] lists; `now` is what the bookkeeping records.

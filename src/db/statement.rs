@@ -197,6 +197,16 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// The statement's name, or the table of an insert.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Execute { statement, .. } => statement.name,
+            Self::InsertMany { insert, .. } => insert.table,
+        }
+    }
+}
+
 /// A transaction: all steps commit together or none does.
 #[derive(Debug, Clone)]
 pub struct Transaction {

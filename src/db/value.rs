@@ -170,6 +170,14 @@ impl Row<'_> {
         }
     }
 
+    /// Text of one's own, or None for NULL.
+    ///
+    /// # Errors
+    /// [`DbError::Decode`] where the cell is no text.
+    pub fn opt_string(&self, index: usize) -> Result<Option<String>, DbError> {
+        Ok(self.opt_text(index)?.map(str::to_owned))
+    }
+
     /// Microseconds since 1970 of a date or instant, or None for NULL.
     ///
     /// # Errors

@@ -11,18 +11,20 @@ use crate::config::Pipeline;
 use crate::id::ModelId;
 use crate::stage::decide::{ActiveModel, Decision, Fingerprint, Retrain, ReusePolicy, decide};
 use crate::stage::features::Bounds;
-use crate::stage::feedback::Feedback;
 use crate::stage::frame::{Features, Frame};
 use crate::stage::model::{ArtifactError, Model};
 use crate::stage::params::Params;
 use crate::stage::train::{TrainError, Trained, train};
-use crate::store::Store;
 use crate::store::models::{ModelRow, NewModel};
+use crate::store::taught::Answered;
+use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
+use super::gate::{Contest, Gated, params_of};
+use super::lessons::Lessons;
 use super::prepare::Options;
 use super::register::{Parent, new_model};
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RunError, waiting};
 
 /// The model that classifies this run.
 #[derive(Debug)]
@@ -51,6 +53,14 @@ pub(super) struct Choice {
     pub chosen: Chosen,
     pub model: Model,
     pub decision: String,
+    /// The answers that the active model was not taught by, where training on them gave it again.
+    pub again: Option<Answered>,
+}
+
+/// The last candidate that the gate held against the active model and refused.
+struct Tried {
+    row: ModelRow,
+    taught: Answered,
 }
 
 /// What a choice needs beside the rows.
@@ -61,11 +71,14 @@ pub(super) struct Chooser<'a> {
     params: Params,
     policy: ReusePolicy,
     seed: u64,
+    max_churn: f64,
     registry: Vec<ModelRow>,
+    lessons: Lessons,
+    tried: Option<Tried>,
 }
 
 impl<'a> Chooser<'a> {
-    /// Reads the registry.
+    /// Reads the registry and what people said.
     pub async fn new(
         store: &'a Store,
         pipeline: &Pipeline,
@@ -73,6 +86,8 @@ impl<'a> Chooser<'a> {
         ambient: &'a Ambient,
     ) -> Result<Self, RunError> {
         let registry = store.models().await.map_err(|e| RunError::store("decide", e))?;
+        let lessons = Lessons::read(store).await?;
+        let tried = tried(store, &registry).await?;
         let algorithm = options.algorithm.unwrap_or(pipeline.params.algorithm);
         let retrain = options.retrain.unwrap_or(pipeline.reuse.retrain);
         Ok(Self {
@@ -88,12 +103,15 @@ impl<'a> Chooser<'a> {
                 ..pipeline.reuse
             },
             seed: options.seed.unwrap_or(pipeline.seed),
+            max_churn: pipeline.max_churn,
             registry,
+            lessons,
+            tried,
         })
     }
 
     fn active(&self) -> Option<&ModelRow> {
-        self.registry.iter().find(|row| row.status == "active")
+        active_of(&self.registry)
     }
 
     /// The id of the model that is active now.
@@ -117,17 +135,29 @@ impl<'a> Chooser<'a> {
         self.follow(decision, Some(features)).await
     }
 
-    /// Decides by what there is to learn from.
+    /// Decides by what there is to learn from. Where a candidate was refused, the reasons count from that
+    /// training: what was tried and did not do is not tried again every night.
     pub fn decision(&self, fingerprint: &Fingerprint) -> Decision {
-        let facts = self.active().map(active_facts);
-        let now = self.ambient.now();
-        decide(facts.as_ref(), fingerprint, 0, &self.params, &self.policy, now)
+        let facts = self.facts();
+        let tried = self.tried.as_ref().map(|tried| &tried.taught);
+        decide(
+            facts.as_ref(),
+            fingerprint,
+            self.lessons.waiting(tried.unwrap_or(&Answered::default())),
+            &self.params,
+            &self.policy,
+            self.ambient.now(),
+        )
+    }
+
+    fn facts(&self) -> Option<ActiveModel> {
+        self.active().map(|row| facts(row, self.tried.as_ref()))
     }
 
     /// Does what was decided. `features` are what a model is trained on; they may be missing where none is.
     pub async fn follow(&self, decision: Decision, features: Option<&Frame<Features>>) -> Result<Choice, RunError> {
         match decision {
-            Decision::Reuse { reason, .. } => self.reuse(reason.to_string()).await,
+            Decision::Reuse { reason, .. } => self.reuse(self.since_tried(reason.to_string())).await,
             Decision::NoModel => Err(RunError::new(
                 "decide",
                 Kind::Config,
@@ -138,10 +168,10 @@ impl<'a> Chooser<'a> {
                 let Some(features) = features else {
                     return Err(RunError::bug("train", "a model is to be trained on nothing"));
                 };
-                let facts = self.active().map(active_facts);
+                let facts = self.facts();
                 let started = self.ambient.now();
                 self.ambient.progress.begin("training", None);
-                let trained = train(features, &Feedback::none(), &self.params, self.seed);
+                let trained = train(features, self.lessons.feedback(), &self.params, self.seed);
                 self.ambient.progress.end();
                 match trained {
                     Ok(trained) => self.adopt(trained, started, reason.to_string()).await,
@@ -164,12 +194,57 @@ impl<'a> Chooser<'a> {
             chosen: Chosen::Active(Box::new(row.clone())),
             model,
             decision,
+            again: None,
         })
+    }
+
+    fn since_tried(&self, reason: String) -> String {
+        match &self.tried {
+            Some(tried) => format!("{reason}, since {} was refused by the gate", tried.row.model_id),
+            None => reason,
+        }
+    }
+
+    /// Holds a fresh model against the active one; None where there is none to hold it against.
+    pub async fn judge(
+        &self,
+        ground: &Frame<Features>,
+        fresh: &NewModel,
+        churn: Option<f64>,
+    ) -> Result<Option<Gated>, RunError> {
+        let contest = Contest {
+            ground,
+            lessons: &self.lessons,
+            params: &self.params,
+            seed: self.seed,
+            churn,
+            max_churn: (!self.options.accept_churn).then_some(self.max_churn),
+        };
+        contest.judge(self.store, fresh, self.active()).await
+    }
+
+    /// True where the gate refused this model before, byte for byte.
+    pub fn was_refused(&self, fresh: &NewModel) -> bool {
+        let sha256 = self
+            .tried
+            .as_ref()
+            .and_then(|tried| tried.row.artifact_sha256.as_deref());
+        sha256 == Some(&fresh.artifact_sha256)
+    }
+
+    /// The model that a fresh one descends from: the active one unless the caller names another.
+    fn parent(&self) -> Result<Option<&ModelRow>, RunError> {
+        let Some(wanted) = &self.options.parent else {
+            return Ok(self.active());
+        };
+        let found = self.registry.iter().find(|row| row.model_id == *wanted);
+        let missing = || RunError::store("train", StoreError::NoSuchModel(wanted.clone()));
+        Ok(Some(found.ok_or_else(missing)?))
     }
 
     /// A freshly trained model is a new version, unless it is the active one again, byte for byte.
     async fn adopt(&self, trained: Trained, started: Timestamp, reason: String) -> Result<Choice, RunError> {
-        let active = match self.active() {
+        let parent = match self.parent()? {
             // A parent whose artifact is damaged still has a version to count from.
             Some(row) => Some(Parent {
                 row,
@@ -178,18 +253,13 @@ impl<'a> Chooser<'a> {
             None => None,
         };
         let sha256 = trained.model.sha256();
-        let same = |parent: &&Parent<'_>| {
-            // By what is stored: the checksum alone would keep a model whose artifact is damaged, and
-            // only this run, which has it in memory, could go on.
-            parent.model.is_some() && parent.row.artifact_sha256.as_deref() == Some(&sha256)
-        };
-        if let Some(Parent { row, .. }) = active.as_ref().filter(same) {
-            let decision = format!("{reason}; training gave it again, byte for byte");
-            return Ok(Choice {
-                chosen: Chosen::Active(Box::new((*row).clone())),
-                model: trained.model,
-                decision,
-            });
+        let same = |row: &&ModelRow| row.artifact_sha256.as_deref() == Some(&sha256);
+        // By what is stored: the checksum alone would keep a model whose artifact is damaged, and only this
+        // run, which has it in memory, could go on.
+        if let Some(row) = self.active().filter(same)
+            && stored_model(self.store, &row.model_id).await?.is_ok()
+        {
+            return self.given_again(row, trained.model, &reason).await;
         }
         let now = self.ambient.now();
         let model_id = ModelId::generate(now, |id| self.registry.iter().any(|row| row.model_id == id));
@@ -197,12 +267,26 @@ impl<'a> Chooser<'a> {
             trained_at: now,
             training_duration_sec: (now.micros() - started.micros()) as f64 / 1e6,
             notes: self.options.notes.clone(),
-            ..new_model(model_id, &self.params, &trained, active.as_ref(), &self.registry)
+            taught: self.lessons.answered(),
+            ..new_model(model_id, &self.params, &trained, parent.as_ref(), &self.registry)
         };
         Ok(Choice {
             chosen: Chosen::Fresh(Box::new(fresh)),
             model: trained.model,
             decision: reason,
+            again: None,
+        })
+    }
+
+    /// What it was not taught by has been learnt all the same: training on it changes nothing.
+    async fn given_again(&self, row: &ModelRow, model: Model, reason: &str) -> Result<Choice, RunError> {
+        let taught = self.store.taught_by(&row.model_id).await;
+        let taught = taught.map_err(|e| RunError::store("decide", e))?;
+        Ok(Choice {
+            chosen: Chosen::Active(Box::new(row.clone())),
+            model,
+            decision: format!("{reason}; training gave it again, byte for byte"),
+            again: Some(self.lessons.beside(&taught)),
         })
     }
 
@@ -224,19 +308,46 @@ impl<'a> Chooser<'a> {
             chosen: Chosen::EraOnly,
             model: Model::fallback_only(&self.params),
             decision: format!("{reason}, but {error}: the era rule speaks alone"),
+            again: None,
         })
     }
 }
 
-/// What `decide` needs of the active model.
-fn active_facts(row: &ModelRow) -> ActiveModel {
+fn active_of(registry: &[ModelRow]) -> Option<&ModelRow> {
+    registry.iter().find(|row| row.status == "active")
+}
+
+async fn tried(store: &Store, registry: &[ModelRow]) -> Result<Option<Tried>, RunError> {
+    let Some(active) = active_of(registry) else {
+        return Ok(None);
+    };
+    let Some(last) = waiting::Tried::against(store, &active.model_id).await? else {
+        return Ok(None);
+    };
+    let row = registry.iter().find(|row| row.model_id == last.model_id);
+    Ok(row.cloned().map(|row| Tried {
+        row,
+        taught: last.taught,
+    }))
+}
+
+/// The answers that the last candidate refused against the active model was taught by; none without one.
+pub(super) async fn answers_tried(store: &Store) -> Result<Answered, RunError> {
+    let registry = store.models().await.map_err(|e| RunError::store("decide", e))?;
+    Ok(tried(store, &registry)
+        .await?
+        .map(|tried| tried.taught)
+        .unwrap_or_default())
+}
+
+/// What `decide` needs of the active model: the facts of its training, or of the last one that was tried
+/// and refused.
+fn facts(active: &ModelRow, tried: Option<&Tried>) -> ActiveModel {
+    let row = tried.map_or(active, |tried| &tried.row);
     let trained_at = row.trained_at.as_deref().and_then(|text| text.parse().ok());
     ActiveModel {
-        model_id: ModelId::new(row.model_id.as_str()),
-        hyperparameters: row
-            .hyperparameters
-            .as_ref()
-            .and_then(|json| serde_json::from_str(json.get()).ok()),
+        model_id: ModelId::new(active.model_id.as_str()),
+        hyperparameters: params_of(row),
         // A training time that cannot be read is older than any policy allows.
         trained_at: trained_at.unwrap_or(Timestamp::from_micros(0)),
         training_rows: row.training_workouts_count.unwrap_or(0).max(0) as u64,
@@ -258,7 +369,8 @@ pub async fn load_model(store: &Store, model_id: &str) -> Result<Model, RunError
     })
 }
 
-async fn stored_model(store: &Store, model_id: &str) -> Result<Result<Model, ArtifactError>, RunError> {
+/// As [`load_model`], with what is wrong with the artifact as a value.
+pub(super) async fn stored_model(store: &Store, model_id: &str) -> Result<Result<Model, ArtifactError>, RunError> {
     let stored = store
         .artifact(model_id)
         .await

@@ -13,10 +13,11 @@ use std::io::Read;
 
 use serde::Serialize;
 
-use crate::ingest::{Accepted, IngestError, Reader, Record, read};
-use crate::store::Store;
+use crate::db::error::DbError;
+use crate::ingest::{Accepted, IngestError, Reader, Record, Workout, read};
 use crate::store::privileges;
 use crate::store::quarantine::{Quarantined, Stamp};
+use crate::store::{Store, StoreError};
 
 use super::labels::{ImportedLabel, record_labels};
 use super::{Ambient, Kind, RETRIES, RunError, retrying};
@@ -110,7 +111,10 @@ pub async fn import<R: Read + Send>(
         &[]
     };
     for needs in [&privileges::IMPORT[..], labels] {
-        store.require(needs).await.map_err(|e| RunError::store("import", e))?;
+        retrying(RETRIES, || async {
+            store.require(needs).await.map_err(|e| RunError::store("import", e))
+        })
+        .await?;
     }
     let ImportSource { file, mut reader } = source;
     let file = file.as_str();
@@ -195,6 +199,15 @@ fn replace(accepted: &mut [Accepted], later: Accepted, report: &mut ImportReport
     }
 }
 
+/// True where another import has stored one of these workouts since they were looked up. Else a duplicate is
+/// the table's: its collation takes two ids for one.
+async fn came_first(store: &Store, new: &[&Workout]) -> Result<bool, RunError> {
+    let ids: Vec<&str> = new.iter().map(|w| w.id.as_str()).collect();
+    let stored = store.stored_workouts(&ids).await;
+    let stored = stored.map_err(|e| RunError::store("import", e))?;
+    Ok(ids.iter().any(|id| stored.contains_key(*id)))
+}
+
 /// New, changed and unchanged of a batch, after writing it.
 async fn write_batch(store: &Store, pending: &Pending, ambient: &Ambient) -> Result<(u64, u64, u64), RunError> {
     let fail = |e| RunError::store("import", e);
@@ -213,10 +226,19 @@ async fn write_batch(store: &Store, pending: &Pending, ambient: &Ambient) -> Res
         run_id: None,
         now: ambient.now(),
     };
-    store
-        .write_workouts(&new, &changed, &pending.refused, stamp)
-        .await
-        .map_err(fail)?;
+    let written = store.write_workouts(&new, &changed, &pending.refused, stamp).await;
+    match written {
+        Err(StoreError::Db(DbError::Duplicate { statement, .. })) if came_first(store, &new).await? => {
+            let (expected, found) = (new.len() as u64, 0);
+            let conflict = DbError::Conflict {
+                statement,
+                expected,
+                found,
+            };
+            return Err(fail(conflict.into()));
+        }
+        written => written.map_err(fail)?,
+    }
     let unchanged = pending.accepted.len() - new.len() - changed.len();
     Ok((new.len() as u64, changed.len() as u64, unchanged as u64))
 }

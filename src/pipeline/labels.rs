@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::store::write::{Verdict, VerdictChunk};
 use crate::vocab::{Label, Source};
 
-use super::{Ambient, RETRIES, RunError, retrying};
+use super::{Ambient, RETRIES, RunError, adopt, retrying};
 
 /// A workout and the label its file gives it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,6 +69,7 @@ async fn try_record(
     ambient: &Ambient,
 ) -> Result<u64, RunError> {
     let fail = |e| RunError::store("record labels", e);
+    adopt::before_writing(store, ambient).await?;
     // The head goes first: a verdict that comes between makes the write below collide.
     let head = store.chain_head().await.map_err(fail)?;
     let ids: Vec<&str> = labels.iter().map(|l| l.accepted.workout.id.as_str()).collect();

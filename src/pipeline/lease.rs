@@ -113,9 +113,7 @@ impl Lease {
             ledger: store.clone(),
             fence,
         };
-        if let Some(row) = taken_from
-            && let Err(error) = lease.close_predecessor(&row, run_id, ambient).await
-        {
+        if let Err(error) = lease.close_predecessors(taken_from.as_ref(), run_id, ambient).await {
             lease.release(ambient.now()).await;
             return Err(error.into());
         }
@@ -133,38 +131,60 @@ impl Lease {
         &self.ledger
     }
 
-    /// The acquisition's number.
-    pub fn fence(&self) -> &Fence {
-        &self.fence
-    }
-
     /// Gives the pipeline back.
     pub async fn release(&self, now: Timestamp) {
         self.beat.abort();
-        if let Err(error) = self.ledger.release_lease(&self.fence, now).await {
+        let release = || async {
+            let released = self.ledger.release_lease(&self.fence, now).await;
+            released.map_err(|error| RunError::store("lease", error))
+        };
+        if let Err(error) = retrying(RETRIES, release).await {
             // The work is done and committed; the next run merely has to wait for the expiry.
             tracing::warn!(pipeline = self.fence.pipeline, %error, "the lease could not be given back; it expires by itself");
         }
     }
 
-    /// The run that held the lease before and did not give it back: it crashed, or sleeps and will be
-    /// fenced out when it wakes.
-    async fn close_predecessor(&self, row: &LeaseRow, run_id: &RunId, ambient: &Ambient) -> Result<(), RunError> {
-        let Some(old) = &row.run_id else { return Ok(()) };
-        let why = format!(
-            "{run_id} took over pipeline '{}': {} gave its last sign of life at {} UTC",
-            self.fence.pipeline,
-            row.describe(),
-            row.heartbeat_at
-        );
-        tracing::warn!(pipeline = self.fence.pipeline, "{why}");
-        let failure = RunFailure {
+    /// Runs of this pipeline that the ledger has as running: the one that held the lease before and did not
+    /// give it back (it crashed, or sleeps and will be fenced out when it wakes), and those that gave it
+    /// back and could not close their row, because the store was away or full.
+    async fn close_predecessors(
+        &self,
+        taken_from: Option<&LeaseRow>,
+        run_id: &RunId,
+        ambient: &Ambient,
+    ) -> Result<(), RunError> {
+        let pipeline = &self.fence.pipeline;
+        let failure = |kind: &str, message: String| RunFailure {
             stage: "lease".to_owned(),
-            kind: "taken_over".to_owned(),
-            message: why,
+            kind: kind.to_owned(),
+            message,
         };
-        let closed = self.ledger.abandon_run(old, &failure, ambient.now()).await;
-        closed.map_err(|error| RunError::store("lease", error))
+        if let Some((row, old)) = taken_from.and_then(|row| Some((row, row.run_id.as_deref()?))) {
+            let why = format!(
+                "{run_id} took over pipeline '{pipeline}': {} gave its last sign of life at {} UTC",
+                row.describe(),
+                row.heartbeat_at
+            );
+            tracing::warn!(pipeline, "{why}");
+            let failure = failure("taken_over", why);
+            retrying(RETRIES, || async {
+                let closed = self.ledger.abandon_run(old, &failure, ambient.now()).await;
+                closed.map_err(|error| RunError::store("lease", error))
+            })
+            .await?;
+        }
+        let failure = failure(
+            "abandoned",
+            format!("it left its row open; {run_id} found it and closed it"),
+        );
+        retrying(RETRIES, || async {
+            let closed = self
+                .ledger
+                .abandon_others(pipeline, run_id, &failure, ambient.now())
+                .await;
+            closed.map_err(|error| RunError::store("lease", error))
+        })
+        .await
     }
 }
 

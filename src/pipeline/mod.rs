@@ -8,23 +8,33 @@
 //!
 //! Must not know: the command line, the environment, the clock ([`Ambient`] carries what it needs).
 
+pub mod activate;
+pub mod adopt;
 pub mod answers;
 pub mod backfill;
 pub mod choose;
+pub mod compare;
+pub mod gate;
 pub mod import;
 pub mod labels;
 pub mod lease;
+pub mod lessons;
 pub mod people;
 pub mod plan;
 pub mod prepare;
 pub mod register;
 pub mod report;
+pub mod review;
 pub mod run;
+pub mod session;
+pub mod stop;
 pub mod undo;
+pub mod waiting;
 mod write;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 
@@ -46,6 +56,8 @@ pub struct Ambient {
     pub at_point: Arc<dyn Fn(&'static str) + Send + Sync>,
     /// This process, for the lease.
     pub process: lease::Process,
+    /// Whether it is to end before it is done.
+    pub stop: stop::Stop,
 }
 
 impl Ambient {
@@ -96,6 +108,8 @@ pub enum Kind {
     LeaseHeld,
     /// Another run has taken the pipeline from this one.
     Fenced,
+    /// It was told to stop.
+    Stopped(stop::Signal),
     /// Paceline is at fault.
     Bug,
 }
@@ -111,6 +125,7 @@ impl Kind {
             Self::Gate => "gate",
             Self::LeaseHeld => "lease_held",
             Self::Fenced => "fenced",
+            Self::Stopped(_) => "interrupted",
             Self::Bug => "bug",
         }
     }
@@ -182,17 +197,32 @@ impl RunError {
 }
 
 /// How often a short piece of work is tried again.
-pub(crate) const RETRIES: usize = 4;
+pub(crate) const RETRIES: usize = 6;
+/// No try begins later than this after the first: each may have to wait for a lock that does not come free.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pauses between tries: 50 ms, growing to 5 s, with jitter, so that two which collided do not collide
+/// again in step.
+pub(crate) fn pauses(times: usize) -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(times)
+}
 
 /// Does a short piece of work again, at most `times` more and with jittered pauses, while it fails of a
-/// passing fault.
+/// passing fault. A race that was lost stays lost: who asked had another state in mind.
 pub(crate) async fn retrying<T, F>(times: usize, work: impl FnMut() -> F) -> Result<T, RunError>
 where
     F: Future<Output = Result<T, RunError>>,
 {
-    work.retry(ExponentialBuilder::default().with_jitter().with_max_times(times))
-        .when(|error: &RunError| error.kind == Kind::Transient)
-        .await
+    let began = Instant::now();
+    let may_pass = |error: &RunError| {
+        let lost = matches!(error.source.downcast_ref(), Some(StoreError::LostRace { .. }));
+        error.kind == Kind::Transient && !lost && began.elapsed() < PATIENCE
+    };
+    work.retry(pauses(times)).when(may_pass).await
 }
 
 /// What a store error means for retry and exit code.
@@ -212,7 +242,7 @@ pub fn store_kind(error: &StoreError) -> Kind {
             | DbError::Unwritable { .. }
             | DbError::Other { .. } => Kind::Data,
         },
-        StoreError::Fenced { .. } => Kind::Fenced,
+        StoreError::Fenced { .. } | StoreError::Closed { .. } => Kind::Fenced,
         StoreError::LostRace { .. } => Kind::Transient,
         StoreError::Frame(_) | StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => Kind::Data,
     }
@@ -223,7 +253,9 @@ pub fn store_hint(error: &StoreError) -> &'static str {
     match error {
         StoreError::Db(db) => db.hint(),
         StoreError::Frame(_) => "correct the named rows in the database",
-        StoreError::Fenced { .. } => "the other run finishes the work; `paceline runs list` shows it",
+        StoreError::Fenced { .. } | StoreError::Closed { .. } => {
+            "the other run finishes the work; `paceline runs list` shows it"
+        }
         StoreError::LostRace { .. } => "look at `paceline model list`, then decide again",
         StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => "",
     }

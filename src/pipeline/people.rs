@@ -17,11 +17,12 @@ use crate::store::feedback::NewFeedback;
 use crate::store::overrides::{LabelChange, Opinion};
 use crate::vocab::{FeedbackType, Label, Source};
 
+use super::adopt;
 use super::choose::load_model;
 use super::{Ambient, Kind, RunError, retrying};
 
 /// How often an answer is tried again: a person waits for it, beside runs that write for long.
-const RETRIES: usize = 6;
+const RETRIES: usize = 10;
 
 /// One thing that a person says of one workout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +108,7 @@ pub async fn say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Record
 }
 
 async fn try_say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Recorded, RunError> {
+    adopt::before_writing(store, ambient).await?;
     // The head goes first: a verdict that comes between makes the write below collide.
     let head = store.chain_head().await.map_err(failed)?;
     let (workout, current) = answerable(store, &said.workout_id).await?;
@@ -236,6 +238,7 @@ async fn try_clear(
     reason: &str,
     ambient: &Ambient,
 ) -> Result<Cleared, RunError> {
+    adopt::before_writing(store, ambient).await?;
     let head = store.chain_head().await.map_err(failed)?;
     let (workout, current) = answerable(store, workout_id).await?;
     if !current.is_user_override {

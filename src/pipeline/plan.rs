@@ -80,7 +80,8 @@ pub(super) fn report_of(prepared: &Prepared, pipeline: &Pipeline, options: &Opti
         model: model_summary(prepared, would_activate && prepared.model_ref().is_some()),
         skipped: prepared.skipped.clone(),
         imports: Vec::new(),
-        stopped_by_churn: churn > pipeline.max_churn && !options.accept_churn,
+        stopped_by_churn: churn > prepared.allowed_churn && !options.accept_churn,
+        gate: prepared.gate.clone(),
         chunks: chunks as u32,
         retries: 0,
     }

@@ -21,10 +21,12 @@ use crate::stage::model::Model;
 use crate::store::Store;
 use crate::store::quarantine::Quarantined;
 use crate::store::runs::RowCounts;
+use crate::store::taught::Answered;
 use crate::store::workouts::Window;
 use crate::vocab::Algorithm;
 
 use super::choose::{Choice, Chooser, Chosen};
+use super::gate::Gated;
 use super::{Ambient, RunError};
 
 /// What the caller may say beside the pipeline file.
@@ -46,6 +48,10 @@ pub struct Options {
     pub accept_churn: bool,
     /// Takes the pipeline from whoever holds it.
     pub take_over: bool,
+    /// The model that a freshly trained one descends from; None: the active one.
+    pub parent: Option<String>,
+    /// Trains, and puts in production what the gate admits, but classifies nothing.
+    pub train_only: bool,
 }
 
 /// A run, ready to be written.
@@ -76,6 +82,15 @@ pub struct Prepared {
     pub skipped: BTreeMap<String, u64>,
     /// Rows of the table that no stage can take.
     pub refused: Vec<Quarantined>,
+    /// The fresh model and what the gate says of it; None where none was trained, or there was none to
+    /// hold it against.
+    pub gate: Option<Gated>,
+    /// True where the gate refused the very same candidate before: it is registered.
+    pub refused_before: bool,
+    /// What the active model was not taught by, where training on it gave that model again.
+    pub again: Option<Answered>,
+    /// The largest churn that stops nothing.
+    pub allowed_churn: f64,
 }
 
 impl Prepared {
@@ -85,7 +100,8 @@ impl Prepared {
     }
 }
 
-fn frame_error(stage: &'static str) -> impl Fn(FrameError) -> RunError {
+/// A frame that no input explains.
+pub(super) fn frame_error(stage: &'static str) -> impl Fn(FrameError) -> RunError {
     move |error| RunError::bug(stage, error)
 }
 
@@ -122,17 +138,30 @@ pub async fn prepare(
 
     let seen_active = chooser.active_id();
     let training = training_features(store, pipeline, window, ambient).await?;
+    let ground = training.as_ref().unwrap_or(&features);
+    let choice = chooser.choose(ground).await?;
+    ambient.reached("after_train");
+    ambient.progress.begin("classifying", Some(features.height() as u64));
+    let predictions = classify(&features, &choice.model).map_err(frame_error("classify"))?;
+    ambient.progress.end();
+    ambient.reached("after_classify");
+    let changes = diff(&current, &predictions, choice.chosen.model_ref().map(|(id, _)| id));
+    ambient.reached("after_diff");
+    let (gate, refused_before) = match &choice.chosen {
+        Chosen::Fresh(fresh) => {
+            let gate = chooser.judge(ground, fresh, Some(changes.churn())).await?;
+            (gate, chooser.was_refused(fresh))
+        }
+        Chosen::Active(_) | Chosen::EraOnly => (None, false),
+    };
+    ambient.reached("after_gate");
+    let allowed_churn = allowed_churn(store, pipeline, &choice.chosen, gate.as_ref()).await?;
     let Choice {
         chosen,
         model,
         decision,
-    } = chooser.choose(training.as_ref().unwrap_or(&features)).await?;
-    ambient.reached("after_train");
-
-    ambient.progress.begin("classifying", Some(features.height() as u64));
-    let predictions = classify(&features, &model).map_err(frame_error("classify"))?;
-    ambient.progress.end();
-    ambient.reached("after_classify");
+        again,
+    } = choice;
     let rows = RowCounts {
         read,
         classified: predictions.height() as u64,
@@ -145,9 +174,6 @@ pub async fn prepare(
         skipped: skipped.values().sum(),
         quarantined: loaded.refused.len() as u64,
     };
-    let model_id = chosen.model_ref().map(|(id, _)| id);
-    let changes = diff(&current, &predictions, model_id);
-    ambient.reached("after_diff");
     Ok(Prepared {
         head,
         seen_active,
@@ -162,7 +188,33 @@ pub async fn prepare(
         rows,
         skipped,
         refused: loaded.refused,
+        gate,
+        refused_before,
+        again,
+        allowed_churn,
     })
+}
+
+/// The gate looks at the churn of a fresh model itself. What it has let in stays allowed to that model, so
+/// that a run which is cut off after the activation can be run again.
+async fn allowed_churn(
+    store: &Store,
+    pipeline: &Pipeline,
+    chosen: &Chosen,
+    gate: Option<&Gated>,
+) -> Result<f64, RunError> {
+    let active = match chosen {
+        Chosen::Fresh(_) if gate.is_some() => return Ok(1.0),
+        Chosen::Fresh(_) | Chosen::EraOnly => return Ok(pipeline.max_churn),
+        Chosen::Active(row) => row,
+    };
+    let evidence = store.evaluations(&active.model_id).await;
+    let evidence = evidence.map_err(|e| RunError::store("gate", e))?;
+    let admitted = evidence
+        .iter()
+        .filter(|seen| !seen.refuses())
+        .filter_map(|seen| seen.churn);
+    Ok(admitted.fold(pipeline.max_churn, f64::max))
 }
 
 /// What to learn from, where that is not what is classified: a window given on the command line

@@ -16,6 +16,7 @@ use crate::stage::model::Model;
 use crate::stage::params::Params;
 use crate::stage::train::Trained;
 use crate::store::models::{ModelRow, NewModel};
+use crate::store::taught::Answered;
 use crate::time::Timestamp;
 
 /// The model that a fresh one descends from.
@@ -26,8 +27,8 @@ pub struct Parent<'a> {
     pub model: Option<Model>,
 }
 
-/// The registry row of a freshly trained model. When and how long it was trained, and the notes, are
-/// the caller's to fill in.
+/// The registry row of a freshly trained model. When and how long it was trained, what it was taught by, and
+/// the notes, are the caller's to fill in.
 pub fn new_model(
     model_id: ModelId,
     params: &Params,
@@ -64,6 +65,7 @@ pub fn new_model(
         artifact: model.to_canonical_json(),
         artifact_sha256: model.sha256(),
         training_data_sha256: stats.data_sha256.clone(),
+        taught: Answered::default(),
     }
 }
 

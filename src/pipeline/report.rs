@@ -17,6 +17,7 @@ use crate::stage::model::{Cluster, Model};
 use crate::store::runs::{OutcomeCounts, RowCounts};
 
 use super::choose::Chosen;
+use super::gate::Gated;
 use super::import::ImportReport;
 use super::prepare::Prepared;
 
@@ -77,7 +78,7 @@ pub struct RunReport {
     pub run_id: Option<String>,
     /// The pipeline.
     pub pipeline: String,
-    /// `succeeded`, `planned`, or `candidate` for a run that only registered a model.
+    /// `succeeded`, `planned`, or for a run that classified nothing: `trained`, `candidate`.
     pub status: &'static str,
     /// Start of the window, inclusive.
     pub window_from: Option<String>,
@@ -99,6 +100,8 @@ pub struct RunReport {
     pub decision: DecisionSummary,
     /// The model.
     pub model: ModelSummary,
+    /// A fresh model and what the gate said of it; None where none was compared.
+    pub gate: Option<Gated>,
     /// Skipped rows by activity.
     pub skipped: BTreeMap<String, u64>,
     /// The imports that went before, one per file.

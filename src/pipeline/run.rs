@@ -10,28 +10,30 @@
 //!
 //! Must not know: how a report is printed.
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::BackoffBuilder;
 
 use crate::config::Pipeline;
 use crate::id::RunId;
+use crate::stage::decide::Retrain;
 use crate::store::Store;
 use crate::store::lifecycle::Registration;
 use crate::store::models::NewModel;
 use crate::store::privileges;
 use crate::store::quarantine::Stamp;
 use crate::store::runs::RunOutcome;
+use crate::store::taught::Answered;
 use crate::store::workouts::Window;
 use crate::vocab::{RunStatus, Trigger};
 
+use super::adopt;
 use super::choose::Chosen;
+use super::gate::Gated;
 use super::lease::{self, Lease, Refused};
 use super::plan::report_of;
-use super::prepare::{Options, prepare};
+use super::prepare::{Options, Prepared, prepare};
 use super::report::RunReport;
 use super::write::{Committed, merge, write};
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RETRIES, RunError, pauses, retrying};
 
 /// How often a run begins again after a passing fault.
 pub const MAX_RETRIES: u32 = 4;
@@ -82,7 +84,8 @@ pub async fn run(
 /// [`RunError`] of kind config that names what is missing.
 pub async fn check_privileges(store: &Store) -> Result<(), RunError> {
     for needs in [&privileges::RUN[..], &privileges::VERDICTS] {
-        store.require(needs).await.map_err(|e| RunError::store("start", e))?;
+        let may = || async { store.require(needs).await.map_err(|e| RunError::store("start", e)) };
+        retrying(RETRIES, may).await?;
     }
     Ok(())
 }
@@ -129,15 +132,27 @@ pub async fn run_under(
 ) -> Result<RunReport, RunError> {
     let ledger = lease.ledger();
     let window = window_of(pipeline, options);
-    let started = ledger
-        .start_run(run_id, &pipeline.name, trigger, window, ambient.now())
-        .await;
-    started.map_err(|e| RunError::store("start", e))?;
+    let start = || async {
+        let started = ledger
+            .start_run(run_id, &pipeline.name, trigger, window, ambient.now())
+            .await;
+        started.map_err(|e| RunError::store("start", e))
+    };
+    retrying(RETRIES, start).await?;
     tracing::info!(run_id = run_id.as_str(), pipeline = pipeline.name, "run started");
     let mut committed = Committed::default();
     let result = attempts(&lease.store(), pipeline, options, run_id, &mut committed, ambient).await;
+    if result.is_err()
+        && let Err(error) = committed.settle(ledger, run_id).await
+    {
+        tracing::warn!(run_id = run_id.as_str(), %error, "it cannot be told whether its last transaction was committed");
+    }
     let outcome = outcome_of(&result, &committed, ambient);
-    let closed = ledger.finish_run(run_id, &outcome).await;
+    let finish = || async {
+        let finished = ledger.finish_run(run_id, &outcome).await;
+        finished.map_err(|e| RunError::store("finish", e))
+    };
+    let closed = retrying(RETRIES, finish).await;
     match (result, closed) {
         (Ok(report), Ok(())) => {
             tracing::info!(
@@ -147,7 +162,7 @@ pub async fn run_under(
             );
             Ok(report)
         }
-        (Ok(_), Err(error)) => Err(RunError::store("finish", error)),
+        (Ok(_), Err(error)) => Err(error),
         (Err(error), closed) => {
             // The run's own error is the one to report; that the ledger could not be told either is
             // worth a line, because `runs list` will show the run as running.
@@ -167,15 +182,11 @@ async fn attempts(
     committed: &mut Committed,
     ambient: &Ambient,
 ) -> Result<RunReport, RunError> {
-    let mut backoff = ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(5))
-        .with_max_times(MAX_RETRIES as usize)
-        .build();
+    let mut backoff = pauses(MAX_RETRIES as usize).build();
     let mut retries = 0;
+    let mut options = options.clone();
     loop {
-        let error = match attempt(store, pipeline, options, run_id, committed, ambient).await {
+        let error = match attempt(store, pipeline, &options, run_id, committed, ambient).await {
             Ok(report) => return Ok(RunReport { retries, ..report }),
             Err(error) => error,
         };
@@ -185,9 +196,20 @@ async fn attempts(
             None
         };
         let Some(wait) = wait else { return Err(error) };
+        if committed.trained.is_some() {
+            // "Always" means once a run. What somebody said during the training is for the next one.
+            options.retrain = options.retrain.or(Some(pipeline.reuse.retrain)).map(unless_asked);
+        }
         retries += 1;
         tracing::warn!(run_id = run_id.as_str(), retries, %error, "passing fault: the run begins again");
         tokio::time::sleep(wait).await;
+    }
+}
+
+fn unless_asked(retrain: Retrain) -> Retrain {
+    match retrain {
+        Retrain::Always => Retrain::Auto,
+        Retrain::Auto | Retrain::Never => retrain,
     }
 }
 
@@ -199,7 +221,11 @@ async fn attempt(
     committed: &mut Committed,
     ambient: &Ambient,
 ) -> Result<RunReport, RunError> {
+    committed.settle(store, run_id).await?;
+    ambient.stop.check("start", || committed.in_words())?;
+    adopt::before_writing(store, ambient).await?;
     let prepared = prepare(store, pipeline, options, ambient).await?;
+    ambient.stop.check("prepare", || committed.in_words())?;
     let mut report = report_of(&prepared, pipeline, options);
     report.run_id = Some(run_id.to_string());
     store
@@ -212,63 +238,119 @@ async fn attempt(
         )
         .await
         .map_err(|e| RunError::store("quarantine", e))?;
-    if let Chosen::Fresh(fresh) = &prepared.chosen {
-        if options.no_activate {
-            register(store, fresh, &Registration::Archive, None).await?;
-            report.status = "candidate";
-            report.chunks = 0;
-            return Ok(report);
+    let desk = Desk {
+        store,
+        run_id,
+        gate: prepared.gate.as_ref(),
+        ambient,
+    };
+    match &prepared.chosen {
+        Chosen::Fresh(fresh) if options.no_activate => {
+            let note = refused(&prepared).map(Gated::note);
+            desk.register(fresh, &Registration::Archive, note).await?;
+            return Ok(unwritten(report, "candidate"));
         }
-        if report.stopped_by_churn {
-            let note = format!("stopped by the churn gate: {}", churn_sentence(&report, pipeline));
-            register(store, fresh, &Registration::Archive, Some(note)).await?;
+        Chosen::Fresh(fresh) if let Some(gate) = refused(&prepared) => {
+            if !prepared.refused_before {
+                desk.register(fresh, &Registration::Archive, Some(gate.note())).await?;
+            }
+            return Err(gate.refusal());
         }
+        Chosen::Fresh(fresh) if report.stopped_by_churn => {
+            let note = format!("stopped by the churn gate: {}", churn_sentence(&report, &prepared));
+            desk.register(fresh, &Registration::Archive, Some(note)).await?;
+        }
+        Chosen::Fresh(fresh) => {
+            // Before it is known to be registered: where that is never told, the next attempt finds it active.
+            committed.trained = Some((
+                fresh.model_id.to_string(),
+                report.decision.clone(),
+                prepared.gate.clone(),
+            ));
+            let seen_active = prepared.seen_active.clone();
+            desk.register(fresh, &Registration::Activate { seen_active }, None)
+                .await?;
+            ambient.reached("after_activate");
+        }
+        Chosen::Active(row) => desk.learn_again(&row.model_id, prepared.again.as_ref()).await?,
+        Chosen::EraOnly => {}
+    }
+    if options.train_only {
+        return Ok(unwritten(report, "trained"));
     }
     if report.stopped_by_churn {
-        return Err(stopped_by_churn(&report, pipeline));
-    }
-    if let Chosen::Fresh(fresh) = &prepared.chosen {
-        let registration = Registration::Activate {
-            seen_active: prepared.seen_active.clone(),
-        };
-        register(store, fresh, &registration, None).await?;
-        committed.trained = Some((fresh.model_id.to_string(), report.decision.clone()));
-        ambient.reached("after_activate");
+        return Err(stopped_by_churn(&report, &prepared));
     }
     write(store, pipeline, run_id, &prepared, committed, ambient).await?;
     Ok(merge(report, committed))
 }
 
-pub(super) async fn register(
-    store: &Store,
-    fresh: &NewModel,
-    registration: &Registration,
-    note: Option<String>,
-) -> Result<(), RunError> {
-    let mut model = fresh.clone();
-    if note.is_some() {
-        model.performance_notes = note;
-    }
-    store
-        .register_model(&model, registration)
-        .await
-        .map_err(|e| RunError::store("register", e))
+fn refused(prepared: &Prepared) -> Option<&Gated> {
+    prepared.gate.as_ref().filter(|gate| !gate.admitted)
 }
 
-fn churn_sentence(report: &RunReport, pipeline: &Pipeline) -> String {
+/// The report of a run that is to classify nothing.
+fn unwritten(report: RunReport, status: &'static str) -> RunReport {
+    RunReport {
+        status,
+        chunks: 0,
+        rows_written: 0,
+        ..report
+    }
+}
+
+/// Where models are registered, with the evidence of this run.
+pub(super) struct Desk<'a> {
+    pub store: &'a Store,
+    pub run_id: &'a RunId,
+    /// What the gate says of the fresh model, where it was held against another.
+    pub gate: Option<&'a Gated>,
+    pub ambient: &'a Ambient,
+}
+
+impl Desk<'_> {
+    /// Registers a fresh model, with `note` in the place of its remarks.
+    pub async fn register(
+        &self,
+        fresh: &NewModel,
+        registration: &Registration,
+        note: Option<String>,
+    ) -> Result<(), RunError> {
+        let mut model = fresh.clone();
+        if note.is_some() {
+            model.performance_notes = note;
+        }
+        let evidence = self
+            .gate
+            .map(|gate| gate.evidence(Some(self.run_id), self.ambient.now()));
+        let registered = self.store.register_model(&model, registration, evidence.as_ref()).await;
+        registered.map_err(|e| RunError::store("register", e))
+    }
+
+    /// Training on `more` answers gave the active model again: they are learnt.
+    pub async fn learn_again(&self, model_id: &str, more: Option<&Answered>) -> Result<(), RunError> {
+        let Some(more) = more.filter(|more| !more.is_empty()) else {
+            return Ok(());
+        };
+        let learnt = self.store.learn_again(model_id, more, self.ambient.now()).await;
+        learnt.map_err(|e| RunError::store("register", e))
+    }
+}
+
+fn churn_sentence(report: &RunReport, prepared: &Prepared) -> String {
     format!(
         "{} of the already classified workouts ({:.1} %) would get another label; gate.max_churn allows {:.1} %",
         report.changes.changed,
         report.churn * 100.0,
-        pipeline.max_churn * 100.0
+        prepared.allowed_churn * 100.0
     )
 }
 
-fn stopped_by_churn(report: &RunReport, pipeline: &Pipeline) -> RunError {
+fn stopped_by_churn(report: &RunReport, prepared: &Prepared) -> RunError {
     RunError::new(
         "gate",
         Kind::Gate,
-        churn_sentence(report, pipeline),
+        churn_sentence(report, prepared),
         "nothing was classified; look at `paceline plan --rows`, then run again with --accept-churn or raise gate.max_churn",
     )
 }

@@ -25,7 +25,7 @@ use crate::vocab::{RunStatus, Trigger};
 
 use super::lease::{self, Lease, Refused};
 use super::run::check_privileges;
-use super::{Ambient, Kind, RETRIES, RunError, retrying};
+use super::{Ambient, Kind, RETRIES, RunError, adopt, retrying};
 use report::{UndoReport, chunks, report, verdict};
 
 /// What the caller may say.
@@ -143,11 +143,14 @@ struct Undoing<'a> {
 impl Undoing<'_> {
     /// Restores what is not restored yet. The head goes first: whoever writes between makes it collide.
     async fn attempt(&self) -> Result<UndoReport, RunError> {
+        adopt::before_writing(self.store, self.ambient).await?;
         let mut head = self.store.chain_head().await.map_err(failed("load"))?;
         let touched = self.store.touched_by(&self.run.run_id).await.map_err(failed("load"))?;
         let report = report(self.store, self.run, &touched, Some(self.own), "succeeded").await?;
         let mut chunk_no = self.committed().await.0;
         for chunk in chunks(&touched) {
+            let done = || format!("{chunk_no} transactions are written");
+            self.ambient.stop.check("write", done)?;
             head = self.write(chunk_no, &chunk, &head).await?;
             chunk_no += 1;
         }

@@ -20,7 +20,7 @@ use crate::store::runs::OutcomeCounts;
 use crate::store::write::{Verdict, VerdictChunk};
 use crate::vocab::Source;
 
-use super::choose::Chosen;
+use super::gate::Gated;
 use super::prepare::Prepared;
 use super::report::{DecisionSummary, MatrixCell, RunReport};
 use super::{Ambient, RunError};
@@ -37,7 +37,9 @@ pub(super) struct Committed {
     /// Transactions.
     pub chunks: u32,
     /// The first attempt's report of its decision: the retry finds the model active already.
-    pub trained: Option<(String, DecisionSummary)>,
+    pub trained: Option<(String, DecisionSummary, Option<Gated>)>,
+    /// All of this with the chunk whose transaction failed last: its COMMIT may have taken effect.
+    in_doubt: Option<Box<Committed>>,
 }
 
 /// The chunks of a change set: consecutive changes, at most `chunk_rows` each.
@@ -72,7 +74,7 @@ pub(super) async fn write(
     ambient.progress.begin("writing", Some(total));
     let mut head = prepared.head;
     let mut done = 0;
-    let reason = reason(prepared);
+    let reason = reason(prepared, committed);
     let rows = Rows::of(&prepared.predictions, &prepared.features, &prepared.current);
     for changes in chunks_of(&prepared.changes, pipeline.chunk_rows) {
         let chunk = VerdictChunk {
@@ -84,14 +86,19 @@ pub(super) async fn write(
             log_refreshed: pipeline.log_refreshed,
             verdicts: changes.iter().map(|change| rows.verdict(change)).collect(),
         };
+        ambient.stop.check("write", || committed.in_words())?;
         ambient.reached("before_chunk");
-        let written = store
-            .write_verdicts(&chunk, &head)
-            .await
-            .map_err(|e| RunError::store("write", e))?;
+        let with_it = committed.with(changes, &chunk);
+        let written = match store.write_verdicts(&chunk, &head).await {
+            Ok(written) => written,
+            Err(error) => {
+                committed.in_doubt = Some(Box::new(with_it));
+                return Err(RunError::store("write", error));
+            }
+        };
         ambient.reached("after_chunk");
         head = written.head;
-        committed.add(changes, &chunk.verdicts, written.rows);
+        *committed = with_it;
         done += changes.len() as u64;
         ambient.progress.at(done);
     }
@@ -100,11 +107,13 @@ pub(super) async fn write(
 }
 
 /// Why the history rows of this run were written.
-fn reason(prepared: &Prepared) -> String {
-    match (&prepared.chosen, prepared.model_ref()) {
-        (Chosen::Fresh(_), Some((_, version))) => format!("model {version}, trained because {}", prepared.decision),
-        (_, Some((_, version))) => format!("model {version}"),
-        (_, None) => "era rule: no model".to_owned(),
+fn reason(prepared: &Prepared, committed: &Committed) -> String {
+    match (prepared.model_ref(), &committed.trained) {
+        (Some((id, version)), Some((trained, decision, _))) if trained == id => {
+            format!("model {version}, trained because {}", decision.reason)
+        }
+        (Some((_, version)), _) => format!("model {version}"),
+        (None, _) => "era rule: no model".to_owned(),
     }
 }
 
@@ -164,6 +173,39 @@ impl<'p> Rows<'p> {
 }
 
 impl Committed {
+    /// What has been written, as a sentence.
+    pub fn in_words(&self) -> String {
+        match self.chunks {
+            0 => "nothing was classified".to_owned(),
+            chunks => format!("{} rows written in {chunks} transactions", self.rows),
+        }
+    }
+
+    /// Settles whether the chunk that failed last was committed after all, by its marker in the ledger.
+    ///
+    /// # Errors
+    /// [`RunError`] of the store.
+    pub async fn settle(&mut self, store: &Store, run_id: &RunId) -> Result<(), RunError> {
+        let Some(with_it) = &self.in_doubt else { return Ok(()) };
+        let marked = store.chunks(run_id.as_str()).await;
+        let marked = marked.map_err(|e| RunError::store("write", e))?.len();
+        if marked == with_it.chunks as usize {
+            *self = Self::clone(with_it);
+        }
+        self.in_doubt = None;
+        Ok(())
+    }
+
+    /// With one more chunk.
+    fn with(&self, changes: &[Change], chunk: &VerdictChunk<'_>) -> Self {
+        let mut more = Self {
+            in_doubt: None,
+            ..self.clone()
+        };
+        more.add(changes, &chunk.verdicts, chunk.rows());
+        more
+    }
+
     pub(super) fn add(&mut self, changes: &[Change], verdicts: &[Verdict<'_>], rows: u64) {
         self.rows += rows;
         self.chunks += 1;
@@ -213,10 +255,11 @@ pub(super) fn merge(mut report: RunReport, committed: &mut Committed) -> RunRepo
     report.rows_written = committed.rows;
     report.chunks = committed.chunks;
     report.status = "succeeded";
-    if let Some((model_id, decision)) = &committed.trained
+    if let Some((model_id, decision, gate)) = &committed.trained
         && report.model.model_id.as_ref() == Some(model_id)
     {
         report.decision.clone_from(decision);
+        report.gate.clone_from(gate);
     }
     report
 }

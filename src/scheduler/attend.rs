@@ -1,7 +1,7 @@
-//! One occurrence of one pipeline: lease, a second look, the run, and what became of it.
+//! One run of one pipeline: lease, a second look, the run, and what became of it.
 //!
-//! Why: two schedulers may both see that a pipeline is due. Whoever gets the lease looks into the
-//! ledger again, because the other may have begun and ended between the look and the grasp; under
+//! Why: two schedulers may both see that a pipeline is due, or that enough corrections wait. Whoever gets
+//! the lease looks again, because the other may have begun and ended between the look and the grasp; under
 //! the lease nobody can begin meanwhile.
 //!
 //! Invariants: a run that panics is closed in the ledger and its lease is given back; nothing here
@@ -24,7 +24,7 @@ use crate::store::lease::LeaseRow;
 use crate::time::Timestamp;
 use crate::vocab::Trigger;
 
-use super::{Entry, Outcome};
+use super::{Entry, Outcome, watch};
 
 /// What all runs of a scheduler share.
 pub(super) struct World {
@@ -34,31 +34,72 @@ pub(super) struct World {
     pub(super) turn: Semaphore,
 }
 
-/// Runs an entry that has been due since `at`.
-pub(super) async fn attend(world: Arc<World>, entry: Arc<Entry>, at: Timestamp) -> Outcome {
+/// Why a pipeline is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It has been due since then.
+    Due(Timestamp),
+    /// Enough corrections wait.
+    Feedback,
+}
+
+impl Cause {
+    fn trigger(self) -> Trigger {
+        match self {
+            Self::Due(_) => Trigger::Schedule,
+            Self::Feedback => Trigger::Feedback,
+        }
+    }
+}
+
+/// Runs an entry.
+pub(super) async fn attend(world: Arc<World>, entry: Arc<Entry>, cause: Cause) -> Outcome {
     // Closed: the scheduler stops.
     let Ok(_turn) = world.turn.acquire().await else {
         return Outcome::Stopped;
     };
-    attended(&world, &entry, at).await.unwrap_or_else(Outcome::Failed)
+    attended(&world, &entry, cause).await.unwrap_or_else(Outcome::Failed)
 }
 
-async fn attended(world: &Arc<World>, entry: &Arc<Entry>, at: Timestamp) -> Result<Outcome, RunError> {
+async fn attended(world: &Arc<World>, entry: &Arc<Entry>, cause: Cause) -> Result<Outcome, RunError> {
     let (store, ambient, name) = (&world.store, &world.ambient, &entry.pipeline.name);
     check_privileges(store).await?;
     let run_id = RunId::generate(ambient.now(), (ambient.entropy)());
     let lease = match Lease::acquire(store, name, &run_id, false, ambient).await {
         Ok(lease) => Arc::new(lease),
         Err(Refused::Failed(error)) => return Err(error),
-        Err(Refused::Held(row)) => return in_the_way(world, entry, &run_id, at, &row).await,
+        Err(Refused::Held(row)) => {
+            return match cause {
+                Cause::Due(at) => in_the_way(world, entry, &run_id, at, &row).await,
+                // No time is missed: the corrections still wait at the next look.
+                Cause::Feedback => Ok(Outcome::Busy {
+                    why: held_sentence(name, &row),
+                }),
+            };
+        }
     };
-    let outcome = match store.last_scheduled_begun(name).await {
-        Ok(Some(last)) if last.started_at >= at => Ok(Outcome::DoneElsewhere),
-        Ok(_) => guarded_run(world, entry, &lease, &run_id).await,
-        Err(error) => Err(RunError::store("schedule", error)),
+    let outcome = match still_wanted(world, entry, cause).await {
+        Ok(true) => guarded_run(world, entry, &lease, &run_id, cause.trigger()).await,
+        Ok(false) => Ok(Outcome::DoneElsewhere),
+        Err(error) => Err(error),
     };
     lease.release(ambient.now()).await;
     outcome
+}
+
+/// The second look.
+async fn still_wanted(world: &World, entry: &Entry, cause: Cause) -> Result<bool, RunError> {
+    match cause {
+        Cause::Due(at) => {
+            let last = world.store.last_begun(&entry.pipeline.name, Trigger::Schedule).await;
+            let last = last.map_err(|error| RunError::store("schedule", error))?;
+            Ok(last.is_none_or(|last| last.started_at < at))
+        }
+        Cause::Feedback => {
+            let seen = watch::look(&world.store, entry, None, world.ambient.now()).await?;
+            Ok(seen.is_some_and(|seen| seen.enough))
+        }
+    }
 }
 
 /// The pipeline is held. A holder that has been seen alive since `at` is an overlap. One that has not
@@ -97,12 +138,13 @@ async fn guarded_run(
     entry: &Arc<Entry>,
     lease: &Arc<Lease>,
     run_id: &RunId,
+    trigger: Trigger,
 ) -> Result<Outcome, RunError> {
     let task = {
         let (world, entry) = (Arc::clone(world), Arc::clone(entry));
         let (lease, run_id) = (Arc::clone(lease), run_id.clone());
         async move {
-            let (options, trigger) = (Options::default(), Trigger::Schedule);
+            let options = Options::default();
             run_under(&lease, &run_id, &entry.pipeline, &options, trigger, &world.ambient).await
         }
     };

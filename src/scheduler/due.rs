@@ -38,7 +38,7 @@ pub enum Due {
     },
     /// No run is due.
     NotDue {
-        /// The next occurrence; None only past the year 4999.
+        /// The next occurrence; None without a pattern, and past the year 4999.
         next: Option<Timestamp>,
     },
 }
@@ -47,7 +47,7 @@ pub enum Due {
 ///
 /// `last` is when the last scheduled run began. One that never ran counts as having missed its last
 /// occurrence: it is due at once, unless `catchup = "none"`. After that a run is due when an
-/// occurrence lies after `last` and not after `now`; several give one run.
+/// occurrence lies after `last` and not after `now`; several give one run. Without a pattern none ever is.
 pub fn due(schedule: &Schedule, last: Option<Timestamp>, now: Timestamp) -> Due {
     let Some(at) = last_at_or_before(schedule, now) else {
         return Due::NotDue {
@@ -73,11 +73,12 @@ pub fn next_n(schedule: &Schedule, now: Timestamp, n: usize) -> Vec<Timestamp> {
 
 /// The first occurrence after `now`.
 fn next_after(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+    let cron = schedule.cron.as_ref()?;
     // A time of the wall clock at or before the present one has no instant in the future, so the
     // search begins here; while an hour repeats, times ahead on the wall clock may have had theirs.
     let mut wall = wall_clock(schedule.zone, now);
     loop {
-        wall = schedule.cron.next(wall)?;
+        wall = cron.next(wall)?;
         let at = instant(schedule.zone, wall)?;
         if at > now {
             return Some(at);
@@ -87,9 +88,10 @@ fn next_after(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
 
 /// The last occurrence at or before `now`.
 fn last_at_or_before(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+    let cron = schedule.cron.as_ref()?;
     let mut wall = latest_wall_clock(schedule.zone, now);
     loop {
-        wall = schedule.cron.last(wall)?;
+        wall = cron.last(wall)?;
         let at = instant(schedule.zone, wall)?;
         if at <= now {
             return Some(at);

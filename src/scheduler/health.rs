@@ -31,15 +31,19 @@ pub struct Health {
     pub pipelines: Vec<PipelineHealth>,
 }
 
-/// One pipeline. The last run is the ledger's last scheduled one, by whichever scheduler.
+/// One pipeline. The last run is the ledger's last one that a scheduler began or skipped, whichever scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PipelineHealth {
     /// Its name.
     pub pipeline: String,
-    /// Its pattern.
-    pub cron: String,
+    /// Its pattern; None where it only watches what people say.
+    pub cron: Option<String>,
     /// The zone of the pattern.
     pub timezone: &'static str,
+    /// How many waiting corrections begin a run; None where it does not watch them.
+    pub on_feedback: Option<u64>,
+    /// How many waited when they were counted last, which is at each look that finds it neither due nor running.
+    pub waiting: Option<u64>,
     /// Whether this scheduler runs it now, or has it waiting in line.
     pub running: bool,
     /// The last run.

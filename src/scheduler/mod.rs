@@ -1,12 +1,14 @@
-//! Runs pipelines when they are due, for as long as it is let.
+//! Runs pipelines when they are due, or when people have taught enough, for as long as it is let.
 //!
 //! Why: a nightly run must not depend on somebody being awake. The loop looks once a minute; whether
-//! something is due is decided by the rule of [`due`] from the ledger, so a scheduler has no memory that
-//! a restart could lose, and two of them on one store agree.
+//! something is due is decided by the rule of [`due`] from the ledger, and whether enough corrections wait
+//! by that of [`watch`], so a scheduler has no memory that a restart could lose, and two of them on one
+//! store agree.
 //!
 //! Invariants: one run at a time in this process, others wait in line; each run is a task of its own,
 //! so a panic or a store that is away ends that run and not the loop; an occurrence that comes while
-//! the pipeline's last run still goes on is skipped, and the ledger says so once.
+//! the pipeline's last scheduled run still goes on is skipped, and the ledger says so once. One that comes
+//! during a run for feedback waits for its end: a night is never given up for a correction.
 //!
 //! Must not know: signals' numbers, files, the command line; what a run does.
 
@@ -14,6 +16,7 @@ mod attend;
 pub mod due;
 pub mod health;
 pub mod ticks;
+pub mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,13 +29,14 @@ use crate::id::RunId;
 use crate::pipeline::prepare::Options;
 use crate::pipeline::report::RunReport;
 use crate::pipeline::run::skip;
+pub use crate::pipeline::stop::Signal;
 use crate::pipeline::{Ambient, RunError};
 use crate::store::Store;
 use crate::store::runs::ScheduledRun;
 use crate::time::Timestamp;
 use crate::vocab::{RunStatus, Trigger};
 
-use attend::{World, attend, panicked};
+use attend::{Cause, World, attend, panicked};
 use due::{Due, next_n};
 use health::{Health, PipelineHealth, State};
 use ticks::Ticks;
@@ -46,12 +50,20 @@ pub struct Entry {
     pub schedule: Schedule,
 }
 
+impl Entry {
+    /// How many waiting corrections begin a run; None where it does not watch them.
+    pub fn watches(&self) -> Option<u64> {
+        let threshold = self.pipeline.reuse.enough_corrections();
+        threshold.filter(|_| self.schedule.on_feedback)
+    }
+}
+
 /// What became of a pipeline when it was looked at.
 #[derive(Debug)]
 pub enum Outcome {
     /// Nothing to do now.
     NotDue,
-    /// Another scheduler has run it.
+    /// Another run has done it between the look and the grasp.
     DoneElsewhere,
     /// It ran.
     Succeeded(Box<RunReport>),
@@ -67,19 +79,15 @@ pub enum Outcome {
         /// Who is in the way.
         why: String,
     },
+    /// Enough corrections wait, and another run of it goes on: looked at again at the next tick.
+    Busy {
+        /// Who holds it.
+        why: String,
+    },
     /// It failed, or it could not be told whether it is due.
     Failed(RunError),
     /// It waited in line when the scheduler was told to stop.
     Stopped,
-}
-
-/// Why a scheduler was told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// By a supervisor (SIGTERM).
-    Terminate,
-    /// From the terminal (SIGINT).
-    Interrupt,
 }
 
 /// The loop's state.
@@ -87,7 +95,7 @@ pub struct Scheduler {
     world: Arc<World>,
     slots: Vec<Slot>,
     flights: JoinSet<Outcome>,
-    slot_of: HashMap<Id, usize>,
+    slot_of: HashMap<Id, (usize, Cause)>,
     started_at: Timestamp,
     last_tick: Option<Timestamp>,
     stopping: bool,
@@ -98,7 +106,14 @@ struct Slot {
     entry: Arc<Entry>,
     /// The occurrence that is being run, or waits in line.
     in_flight: Option<Timestamp>,
+    /// Since when a run for feedback goes on, or waits in line.
+    learning: Option<Timestamp>,
+    /// When a run for feedback failed last; the ledger does not know of one that could not be entered.
+    not_learnt: Option<Timestamp>,
+    /// How many corrections waited when they were counted last.
+    waiting: Option<u64>,
     last: Option<ScheduledRun>,
+    last_feedback: Option<ScheduledRun>,
     next: Option<Timestamp>,
     /// Why it could not be told whether it is due, where that is so.
     unseen: Option<RunError>,
@@ -123,7 +138,11 @@ impl Scheduler {
         let slot = |entry| Slot {
             entry: Arc::new(entry),
             in_flight: None,
+            learning: None,
+            not_learnt: None,
+            waiting: None,
             last: None,
+            last_feedback: None,
             next: None,
             unseen: None,
             outcome: None,
@@ -152,9 +171,9 @@ impl Scheduler {
         report: &(dyn Fn(&Health) + Send + Sync),
     ) -> Signal {
         for slot in &self.slots {
-            let next = next_n(&slot.entry.schedule, self.started_at, 1).pop();
-            let next = next.map_or_else(|| "never".to_owned(), |at| at.to_string());
-            tracing::info!(pipeline = slot.name(), next, "watching");
+            let next = shown_time(next_n(&slot.entry.schedule, self.started_at, 1).pop());
+            let on_feedback = slot.entry.watches();
+            tracing::info!(pipeline = slot.name(), next, on_feedback, "watching");
         }
         let mut event = Event::Tick;
         loop {
@@ -262,7 +281,7 @@ impl Scheduler {
             Due::Due { at } => at,
             Due::NotDue { next } => {
                 slot.next = next;
-                return Ok(());
+                return self.look_at_feedback(index, now).await;
             }
         };
         match slot.in_flight {
@@ -270,19 +289,39 @@ impl Scheduler {
             Some(flying) if flying >= at => Ok(()),
             Some(flying) => self.overlapped(index, flying, at).await,
             None => {
-                self.take_off(index, at);
+                tracing::info!(pipeline = slot.name(), since = %at, "due");
+                slot.in_flight = Some(at);
+                slot.next = next_n(&slot.entry.schedule, at, 1).pop();
+                self.take_off(index, Cause::Due(at));
                 Ok(())
             }
         }
     }
 
-    fn take_off(&mut self, index: usize, at: Timestamp) {
+    /// Counts the corrections that wait, for a pipeline that watches them and is not running.
+    async fn look_at_feedback(&mut self, index: usize, now: Timestamp) -> Result<(), RunError> {
         let slot = &mut self.slots[index];
-        tracing::info!(pipeline = slot.name(), since = %at, "due");
-        slot.in_flight = Some(at);
-        slot.next = next_n(&slot.entry.schedule, at, 1).pop();
-        let flight = attend(Arc::clone(&self.world), Arc::clone(&slot.entry), at);
-        self.slot_of.insert(self.flights.spawn(flight).id(), index);
+        if slot.in_flight.is_some() || slot.learning.is_some() {
+            return Ok(());
+        }
+        let seen = watch::look(&self.world.store, &slot.entry, slot.not_learnt, now).await?;
+        let Some(seen) = seen else { return Ok(()) };
+        (slot.waiting, slot.last_feedback) = (Some(seen.waiting), seen.last);
+        if seen.enough {
+            tracing::info!(
+                pipeline = slot.name(),
+                waiting = seen.waiting,
+                "enough corrections wait"
+            );
+            slot.learning = Some(now);
+            self.take_off(index, Cause::Feedback);
+        }
+        Ok(())
+    }
+
+    fn take_off(&mut self, index: usize, cause: Cause) {
+        let flight = attend(Arc::clone(&self.world), Arc::clone(&self.slots[index].entry), cause);
+        self.slot_of.insert(self.flights.spawn(flight).id(), (index, cause));
     }
 
     /// Enters into the ledger that an occurrence came while the pipeline's last run still goes on.
@@ -308,11 +347,25 @@ impl Scheduler {
             Ok(landed) => landed,
             Err(error) => (error.id(), Outcome::Failed(panicked(error))),
         };
-        let Some(index) = self.slot_of.remove(&id) else { return };
+        let Some((index, cause)) = self.slot_of.remove(&id) else {
+            return;
+        };
         let slot = &mut self.slots[index];
-        slot.in_flight = None;
-        if let Ok(last) = self.world.store.last_scheduled(slot.name()).await {
-            slot.last = last;
+        let (store, name) = (&self.world.store, &slot.entry.pipeline.name);
+        match cause {
+            Cause::Due(_) => {
+                slot.in_flight = None;
+                if let Ok(last) = store.last_scheduled(name).await {
+                    slot.last = last;
+                }
+            }
+            Cause::Feedback => {
+                let began = slot.learning.take();
+                slot.not_learnt = began.filter(|_| matches!(outcome, Outcome::Failed(_)));
+                if let Ok(last) = store.last_begun(name, Trigger::Feedback).await {
+                    slot.last_feedback = last;
+                }
+            }
         }
         slot.tell(&outcome);
         slot.outcome = Some(outcome);
@@ -334,11 +387,15 @@ impl Scheduler {
     }
 }
 
+fn shown_time(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "at no time".to_owned(), |at| at.to_string())
+}
+
 impl Slot {
     /// One line for what became of it.
     fn tell(&self, outcome: &Outcome) {
         let pipeline = self.name();
-        let next = self.next.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let next = shown_time(self.next);
         match outcome {
             Outcome::Succeeded(report) => {
                 let run_id = report.run_id.as_deref().unwrap_or_default();
@@ -346,7 +403,8 @@ impl Slot {
             }
             Outcome::Failed(error) => tracing::error!(pipeline, kind = error.kind.as_str(), %error, next, "failed"),
             Outcome::Waiting { why } => tracing::warn!(pipeline, why, "waiting"),
-            Outcome::DoneElsewhere => tracing::info!(pipeline, next, "another scheduler has run it"),
+            Outcome::Busy { why } => tracing::info!(pipeline, why, "corrections wait until it is free"),
+            Outcome::DoneElsewhere => tracing::info!(pipeline, next, "another run has done it meanwhile"),
             Outcome::Stopped => tracing::info!(pipeline, "not begun, because the scheduler stops"),
             // `skip` has said it; nothing is worth a line about the other.
             Outcome::Skipped { .. } | Outcome::NotDue => {}
@@ -359,14 +417,18 @@ impl Slot {
             (None, Some(Outcome::Waiting { why })) => Some(why.clone()),
             _ => None,
         };
+        let last = [&self.last, &self.last_feedback].into_iter().flatten();
+        let last = last.max_by_key(|run| run.started_at);
         PipelineHealth {
             pipeline: self.name().to_owned(),
-            cron: self.entry.schedule.cron.to_string(),
+            cron: self.entry.schedule.pattern().map(str::to_owned),
             timezone: self.entry.schedule.zone.name(),
-            running: self.in_flight.is_some(),
-            last_run_id: self.last.as_ref().map(|run| run.run_id.clone()),
-            last_status: self.last.as_ref().map(|run| run.status.clone()),
-            last_started_at: self.last.as_ref().map(|run| run.started_at.to_string()),
+            on_feedback: self.entry.watches(),
+            waiting: self.waiting,
+            running: self.in_flight.is_some() || self.learning.is_some(),
+            last_run_id: last.map(|run| run.run_id.clone()),
+            last_status: last.map(|run| run.status.clone()),
+            last_started_at: last.map(|run| run.started_at.to_string()),
             last_error,
             next_due: self.next.map(|at| at.to_string()),
         }

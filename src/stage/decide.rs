@@ -75,6 +75,14 @@ impl Default for ReusePolicy {
     }
 }
 
+impl ReusePolicy {
+    /// How many waiting corrections are a reason to train; None where none are.
+    pub fn enough_corrections(&self) -> Option<u64> {
+        let threshold = self.feedback_threshold?.max(1);
+        (self.retrain == Retrain::Auto).then_some(threshold)
+    }
+}
+
 /// Why a model is trained.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -200,7 +208,7 @@ pub fn decide(
 }
 
 fn corrected(unprocessed: u64, policy: &ReusePolicy) -> Option<TrainReason> {
-    let threshold = policy.feedback_threshold?.max(1);
+    let threshold = policy.enough_corrections()?;
     (unprocessed >= threshold).then_some(TrainReason::Feedback { unprocessed, threshold })
 }
 

@@ -24,6 +24,7 @@
 //!
 //! Must not know: the registry, and who may force a candidate.
 
+mod conclude;
 pub mod figures;
 
 use std::collections::BTreeSet;
@@ -40,6 +41,7 @@ use super::train::teach::{self, Example, Teacher};
 use super::train::{Ground, TrainError};
 use super::verdict::judge;
 use crate::vocab::Label;
+use conclude::{Scores, conclude};
 use figures::{brier, least_discordant, mcnemar, wilson};
 
 /// As many workouts that the candidate has wrong and the active model right are named.
@@ -148,7 +150,7 @@ pub struct Missed {
 /// |---|---|
 /// | over `earlier`, c > b and p < alpha | fail |
 /// | over all, c > b (significantly where p < alpha) | fail |
-/// | churn above the limit, and not (b > c and p < alpha) | fail |
+/// | churn above the limit, and neither over all nor over `stored` b > c and p < alpha | fail |
 /// | b + c below `needed` | insufficient |
 /// | otherwise | pass |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,8 +159,11 @@ pub struct Evaluation {
     pub verdict: Verdict,
     /// Why, in a sentence.
     pub reason: String,
-    /// Over all labelled workouts.
+    /// Over all labelled workouts, each as a run or a walk, whichever the model finds likelier.
     pub all: Score,
+    /// Over all labelled workouts, each by the label that would be stored: on one that is called `mixed`
+    /// nobody is right. Churn counts stored labels, so it is these that can be worth it.
+    pub stored: Score,
     /// Over those that the active model was taught.
     pub earlier: Score,
     /// The fewest discordant workouts that could be significant.
@@ -198,6 +203,12 @@ pub fn evaluate(
     active: &Active<'_>,
     limits: &Limits,
 ) -> Result<Evaluation, TrainError> {
+    if feedback.lessons().is_empty() {
+        // Nothing to compare on: clustering the history twice would show nothing.
+        let mut evaluation = Evaluation::without_evidence(candidate.churn, limits);
+        evaluation.disagreements = feedback.disagreements().len() as u64;
+        return Ok(evaluation);
+    }
     let contender = Contender::of(features, feedback, candidate.params, candidate.seed)?;
     let defender = Defender::of(features, active, candidate.seed)?;
     let folds = teach::folds(&contender.examples, teach::FOLDS);
@@ -231,6 +242,8 @@ pub fn evaluate(
 #[derive(Debug, Clone, Copy)]
 struct Word {
     label: Label,
+    /// As it would be stored: `mixed` and `outlier` too.
+    stored: Label,
     /// Of a run, among run and walk; 1/2 where a model cannot speak.
     probability: f64,
 }
@@ -241,6 +254,7 @@ impl Word {
         let Some(nearest) = verdict.nearest else {
             return Self {
                 label: verdict.label,
+                stored: verdict.label,
                 probability: 0.5,
             };
         };
@@ -249,13 +263,22 @@ impl Word {
         let either = run + walk;
         Self {
             label,
+            stored: verdict.label,
             probability: if either > 0.0 { run / either } else { 0.5 },
         }
     }
 
     fn is_right(&self, run: bool) -> bool {
-        self.label == if run { Label::RealRun } else { Label::PupWalk }
+        self.label == truth(run)
     }
+
+    fn is_stored_rightly(&self, run: bool) -> bool {
+        self.stored == truth(run)
+    }
+}
+
+fn truth(run: bool) -> Label {
+    if run { Label::RealRun } else { Label::PupWalk }
 }
 
 /// One labelled workout and both words on it.
@@ -345,10 +368,10 @@ impl<'a> Defender<'a> {
 }
 
 impl Score {
-    fn of<'a>(judged: impl Iterator<Item = &'a Judged>) -> Self {
+    fn of<'a>(judged: impl Iterator<Item = &'a Judged>, is_right: impl Fn(&Word, bool) -> bool) -> Self {
         let mut score = Self::default();
         for j in judged {
-            let (candidate, active) = (j.candidate.is_right(j.run), j.active.is_right(j.run));
+            let (candidate, active) = (is_right(&j.candidate, j.run), is_right(&j.active, j.run));
             score.labelled += 1;
             score.candidate_correct += u64::from(candidate);
             score.active_correct += u64::from(active);
@@ -361,11 +384,17 @@ impl Score {
 }
 
 impl Evaluation {
+    /// The evaluation where nobody has labelled anything: only the churn can speak against a candidate.
+    pub fn without_evidence(churn: Option<f64>, limits: &Limits) -> Self {
+        Self::of(&[], 0, churn, limits, |_| String::new())
+    }
+
     fn of(judged: &[Judged], folds: usize, churn: Option<f64>, limits: &Limits, id: impl Fn(usize) -> String) -> Self {
-        let all = Score::of(judged.iter());
-        let earlier = Score::of(judged.iter().filter(|j| j.earlier));
+        let all = Score::of(judged.iter(), Word::is_right);
+        let stored = Score::of(judged.iter(), Word::is_stored_rightly);
+        let earlier = Score::of(judged.iter().filter(|j| j.earlier), Word::is_right);
         let needed = least_discordant(limits.alpha);
-        let (verdict, reason) = conclude(&all, &earlier, needed, churn, limits);
+        let (verdict, reason) = conclude(&Scores { all, stored, earlier }, needed, churn, limits);
         let lost = |j: &&Judged| j.active.is_right(j.run) && !j.candidate.is_right(j.run);
         let missed = judged.iter().filter(lost).take(NAMED).map(|j| Missed {
             workout_id: id(j.row),
@@ -375,6 +404,7 @@ impl Evaluation {
             verdict,
             reason,
             all,
+            stored,
             earlier,
             needed,
             candidate_interval: wilson(all.candidate_correct, all.labelled),
@@ -388,65 +418,6 @@ impl Evaluation {
             missed: missed.collect(),
         }
     }
-}
-
-/// The table of [`Evaluation`], and the sentence.
-fn conclude(all: &Score, earlier: &Score, needed: u64, churn: Option<f64>, limits: &Limits) -> (Verdict, String) {
-    let Score {
-        labelled,
-        candidate_correct,
-        active_correct,
-        b,
-        c,
-        p,
-    } = *all;
-    let found = format!(
-        "of {labelled} labelled workouts it has {candidate_correct} right, the active model {active_correct}: \
-         better on {b}, worse on {c} (p = {p:.4})"
-    );
-    let alpha = limits.alpha;
-    if earlier.c > earlier.b && earlier.p < alpha {
-        let Score { labelled, b, c, p, .. } = *earlier;
-        let reason = format!(
-            "it forgets: of {labelled} workouts that the active model was taught it is better on {b} and worse on \
-             {c} (p = {p:.4} < {alpha}); {found}"
-        );
-        return (Verdict::Fail, reason);
-    }
-    if c > b {
-        let how = if p < alpha {
-            "it is significantly worse"
-        } else {
-            "it is worse"
-        };
-        return (Verdict::Fail, format!("{how}: {found}"));
-    }
-    let better = b > c && p < alpha;
-    if let Some((churn, limit)) = churn.zip(limits.max_churn)
-        && churn > limit
-        && !better
-    {
-        let reason = format!(
-            "it would relabel {:.1} % of the classified workouts, the limit is {:.1} % for a model that is not shown \
-             to be better: {found}",
-            churn * 100.0,
-            limit * 100.0
-        );
-        return (Verdict::Fail, reason);
-    }
-    if b + c < needed {
-        let reason = format!(
-            "too little tells the two apart, {} of the {needed} workouts it takes, and it is not worse: {found}",
-            b + c
-        );
-        return (Verdict::Insufficient, reason);
-    }
-    let how = if better {
-        "it is significantly better"
-    } else {
-        "it is not worse"
-    };
-    (Verdict::Pass, format!("{how}: {found}"))
 }
 
 #[cfg(test)]

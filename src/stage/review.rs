@@ -107,6 +107,16 @@ pub fn words(feedback: &Feedback, overrides: impl IntoIterator<Item = (String, L
     said
 }
 
+/// Takes the word on these workouts as final for now: a model that has not been taught it yet must
+/// contradict it, and to ask again would waste an answer.
+pub fn settle<'a>(said: &mut BTreeMap<String, Said>, workout_ids: impl IntoIterator<Item = &'a str>) {
+    for workout_id in workout_ids {
+        if let Some(Said::Agreed { times, .. }) = said.get_mut(workout_id) {
+            *times = (*times).max(SETTLED);
+        }
+    }
+}
+
 /// Why a workout is in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {

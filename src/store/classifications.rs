@@ -25,7 +25,6 @@ static LOAD_WINDOW: Statement = sql!("query/load_classifications_window");
 static CLASSIFIED_IDS: Statement = sql!("query/classified_ids");
 static LIST: Statement = sql!("query/list_classifications");
 static BY_ID: Statement = sql!("query/classification_by_id");
-static LABEL_COUNTS: Statement = sql!("query/label_counts");
 
 #[derive(Default)]
 pub(super) struct Builders {
@@ -43,9 +42,9 @@ impl Builders {
         self.ids.push(row.text(0)?.to_owned());
         self.labels.push(row.text(1)?.to_owned());
         self.confidences.push(row.opt_real(2)?);
-        self.models.push(row.opt_text(3)?.map(str::to_owned));
+        self.models.push(row.opt_string(3)?);
         self.overrides.push(row.opt_int(4)?.unwrap_or(0) != 0);
-        self.originals.push(row.opt_text(5)?.map(str::to_owned));
+        self.originals.push(row.opt_string(5)?);
         self.counts.push(row.opt_int(6)?.unwrap_or(0));
         Ok(())
     }
@@ -135,10 +134,6 @@ pub struct StoredClassification {
     pub label_model_id: Option<String>,
 }
 
-fn owned(text: Option<&str>) -> Option<String> {
-    text.map(str::to_owned)
-}
-
 fn decode_listed(row: &Row<'_>) -> Result<ListedClassification, DbError> {
     Ok(ListedClassification {
         workout_id: row.text(0)?.to_owned(),
@@ -146,34 +141,34 @@ fn decode_listed(row: &Row<'_>) -> Result<ListedClassification, DbError> {
         avg_pace: row.opt_real(2)?,
         distance_mi: row.opt_real(3)?,
         duration_sec: row.opt_real(4)?,
-        activity_type: owned(row.opt_text(5)?),
+        activity_type: row.opt_string(5)?,
         classification: row.text(6)?.to_owned(),
         confidence: row.opt_real(7)?,
-        method: owned(row.opt_text(8)?),
-        source: row.opt_text(9)?.unwrap_or_default().to_owned(),
+        method: row.opt_string(8)?,
+        source: row.opt_string(9)?.unwrap_or_default(),
         is_user_override: row.opt_int(10)?.unwrap_or(0) != 0,
-        original_ml_classification: owned(row.opt_text(11)?),
-        model_id: owned(row.opt_text(12)?),
-        model_version: owned(row.opt_text(13)?),
+        original_ml_classification: row.opt_string(11)?,
+        model_id: row.opt_string(12)?,
+        model_version: row.opt_string(13)?,
     })
 }
 
 fn decode_stored(row: &Row<'_>) -> Result<StoredClassification, DbError> {
     Ok(StoredClassification {
         classification: row.text(1)?.to_owned(),
-        source: row.opt_text(2)?.unwrap_or_default().to_owned(),
+        source: row.opt_string(2)?.unwrap_or_default(),
         confidence: row.opt_real(3)?,
-        method: owned(row.opt_text(4)?),
-        model_id: owned(row.opt_text(5)?),
-        model_version: owned(row.opt_text(6)?),
+        method: row.opt_string(4)?,
+        model_id: row.opt_string(5)?,
+        model_version: row.opt_string(6)?,
         is_user_override: row.opt_int(7)?.unwrap_or(0) != 0,
-        original_ml_classification: owned(row.opt_text(8)?),
-        override_reason: owned(row.opt_text(9)?),
+        original_ml_classification: row.opt_string(8)?,
+        override_reason: row.opt_string(9)?,
         classified_at: row.opt_instant(10)?,
         last_updated: row.opt_instant(11)?,
         change_count: row.opt_int(12)?.unwrap_or(0),
-        run_id: owned(row.opt_text(13)?),
-        label_model_id: owned(row.opt_text(14)?),
+        run_id: row.opt_string(13)?,
+        label_model_id: row.opt_string(14)?,
     })
 }
 
@@ -201,15 +196,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn already_classified(&self, ids: &[&str]) -> Result<Vec<String>, StoreError> {
-        let mut found = Vec::new();
         let list = ids.iter().map(|id| Value::from(*id)).collect();
-        self.db
-            .query(&CLASSIFIED_IDS, &Params::none().with_list("ids", list), |row| {
-                found.push(row.text(0)?.to_owned());
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        let params = Params::none().with_list("ids", list);
+        self.rows(&CLASSIFIED_IDS, &params, |row| Ok(row.text(0)?.to_owned()))
+            .await
     }
 
     /// Streams the verdicts of a window, by date then id, to `each`.
@@ -231,29 +221,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn classification(&self, workout_id: &str) -> Result<Option<StoredClassification>, StoreError> {
-        let mut found = None;
         let params = Params::none().with("workout_id", workout_id);
-        self.db
-            .query(&BY_ID, &params, |row| {
-                found = Some(decode_stored(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(found)
-    }
-
-    /// How many workouts carry each label now, by label.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`].
-    pub async fn label_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut counts = Vec::new();
-        self.db
-            .query(&LABEL_COUNTS, &Params::none(), |row| {
-                counts.push((row.text(0)?.to_owned(), row.int(1)? as u64));
-                Ok(())
-            })
-            .await?;
-        Ok(counts)
+        self.row(&BY_ID, &params, decode_stored).await
     }
 }

@@ -13,7 +13,7 @@ use crate::sql;
 use crate::time::Timestamp;
 use crate::vocab::FeedbackType;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, settled};
 
 static LIST: Statement = sql!("query/list_feedback");
 static LATEST: Statement = sql!("query/latest_feedback");
@@ -125,21 +125,20 @@ impl NewFeedback {
 }
 
 fn decode(row: &Row<'_>) -> Result<StoredFeedback, DbError> {
-    let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     Ok(StoredFeedback {
         feedback_id: row.int(0)?,
         workout_id: row.text(1)?.to_owned(),
-        ai_classification: text(2)?,
+        ai_classification: row.opt_string(2)?,
         ai_confidence: row.opt_real(3)?,
-        user_classification: text(4)?,
+        user_classification: row.opt_string(4)?,
         feedback_type: row.text(5)?.to_owned(),
         certainty: row.opt_int(6)?,
-        comments: text(7)?,
-        model_id: text(8)?,
-        user: text(9)?,
+        comments: row.opt_string(7)?,
+        model_id: row.opt_string(8)?,
+        user: row.opt_string(9)?,
         submitted_at: row.instant(10)?,
         processed: row.opt_int(11)?.unwrap_or(0) != 0,
-        incorporated_in_model: text(12)?,
+        incorporated_in_model: row.opt_string(12)?,
     })
 }
 
@@ -149,8 +148,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn feedback(&self, unprocessed: bool) -> Result<Vec<StoredFeedback>, StoreError> {
-        self.feedback_rows(&LIST, Params::none().with("unprocessed", unprocessed))
-            .await
+        let params = Params::none().with("unprocessed", unprocessed);
+        self.rows(&LIST, &params, decode).await
     }
 
     /// A person's latest word on a workout, or None.
@@ -159,18 +158,7 @@ impl Store {
     /// [`StoreError::Db`].
     pub async fn latest_feedback(&self, workout_id: &str, user: &str) -> Result<Option<StoredFeedback>, StoreError> {
         let params = Params::none().with("workout_id", workout_id).with("user_id", user);
-        Ok(self.feedback_rows(&LATEST, params).await?.pop())
-    }
-
-    async fn feedback_rows(&self, statement: &Statement, params: Params) -> Result<Vec<StoredFeedback>, StoreError> {
-        let mut rows = Vec::new();
-        self.db
-            .query(statement, &params, |row| {
-                rows.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(rows)
+        self.row(&LATEST, &params, decode).await
     }
 
     /// Keeps an answer that changes no label.
@@ -178,6 +166,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn add_feedback(&self, feedback: &NewFeedback) -> Result<(), StoreError> {
-        self.insert_all(&INSERT, feedback.batch()).await
+        let kept = self.insert_all(&INSERT, feedback.batch()).await;
+        settled(kept, || async {
+            let latest = self.latest_feedback(&feedback.workout_id, &feedback.user).await?;
+            Ok(latest.is_some_and(|latest| latest.submitted_at == feedback.submitted_at && latest.says(feedback)))
+        })
+        .await
     }
 }

@@ -50,21 +50,20 @@ pub struct HistoryEntry {
 }
 
 fn decode(row: &Row<'_>) -> Result<HistoryEntry, DbError> {
-    let owned = |text: Option<&str>| text.map(str::to_owned);
     Ok(HistoryEntry {
         history_id: row.int(0)?,
-        previous: owned(row.opt_text(1)?),
+        previous: row.opt_string(1)?,
         new: row.text(2)?.to_owned(),
         source: row.text(3)?.to_owned(),
         confidence: row.opt_real(4)?,
-        method: owned(row.opt_text(5)?),
-        model_id: owned(row.opt_text(6)?),
-        model_version: owned(row.opt_text(7)?),
-        changed_by: row.opt_text(8)?.unwrap_or_default().to_owned(),
+        method: row.opt_string(5)?,
+        model_id: row.opt_string(6)?,
+        model_version: row.opt_string(7)?,
+        changed_by: row.opt_string(8)?.unwrap_or_default(),
         changed_at: row.instant(9)?,
-        reason: owned(row.opt_text(10)?),
-        features: owned(row.opt_text(11)?),
-        run_id: owned(row.opt_text(12)?),
+        reason: row.opt_string(10)?,
+        features: row.opt_string(11)?,
+        run_id: row.opt_string(12)?,
         segment_id: row.opt_int(13)?,
     })
 }
@@ -75,14 +74,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn history(&self, workout_id: &str) -> Result<Vec<HistoryEntry>, StoreError> {
-        let mut entries = Vec::new();
         let params = Params::none().with("workout_id", workout_id);
-        self.db
-            .query(&BY_WORKOUT, &params, |row| {
-                entries.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(entries)
+        self.rows(&BY_WORKOUT, &params, decode).await
     }
 }

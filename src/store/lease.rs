@@ -12,7 +12,7 @@
 
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Expect, Insert, Statement, Step, Transaction};
-use crate::db::value::Params;
+use crate::db::value::{Params, Row};
 use crate::id::RunId;
 use crate::sql;
 use crate::time::Timestamp;
@@ -102,28 +102,25 @@ impl LeaseRow {
     }
 }
 
+fn decode(row: &Row<'_>) -> Result<LeaseRow, DbError> {
+    Ok(LeaseRow {
+        fence: row.int(0)?,
+        holder: row.opt_string(1)?,
+        run_id: row.opt_string(2)?,
+        process: row.opt_string(3)?,
+        heartbeat_at: row.instant(4)?,
+        expires_at: row.instant(5)?,
+    })
+}
+
 impl Store {
     /// The lease of a pipeline, or None where it was never held.
     ///
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn lease(&self, pipeline: &str) -> Result<Option<LeaseRow>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(&READ, &Params::none().with("pipeline", pipeline), |row| {
-                let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
-                found = Some(LeaseRow {
-                    fence: row.int(0)?,
-                    holder: text(1)?,
-                    run_id: text(2)?,
-                    process: text(3)?,
-                    heartbeat_at: row.instant(4)?,
-                    expires_at: row.instant(5)?,
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        let params = Params::none().with("pipeline", pipeline);
+        self.row(&READ, &params, decode).await
     }
 
     /// Takes the lease where it is free, where it is this run's already, or where `may_take` says so of

@@ -15,8 +15,10 @@ use crate::sql;
 use crate::time::Timestamp;
 use crate::vocab::ModelStatus;
 
+use super::evaluations::{self, NewEvaluation};
 use super::models::{INSERT, NewModel};
-use super::{Store, StoreError};
+use super::taught::{learnt, taught};
+use super::{Store, StoreError, settled};
 
 static ARCHIVE: Statement = sql!("query/archive_model");
 static ACTIVATE: Statement = sql!("query/activate_model");
@@ -36,12 +38,17 @@ pub enum Registration {
 }
 
 impl Store {
-    /// Registers a model and, for [`Registration::Activate`], puts it in production in the same
-    /// transaction.
+    /// Registers a model with what it was taught by and the gate's evidence; for [`Registration::Activate`],
+    /// puts it in production and marks those answers as learnt, in the same transaction.
     ///
     /// # Errors
     /// [`StoreError::LostRace`] where another model has become active meanwhile; nothing is written.
-    pub async fn register_model(&self, model: &NewModel, registration: &Registration) -> Result<(), StoreError> {
+    pub async fn register_model(
+        &self,
+        model: &NewModel,
+        registration: &Registration,
+        evidence: Option<&NewEvaluation>,
+    ) -> Result<(), StoreError> {
         let mut transaction = Transaction::new("register model");
         let status = match registration {
             Registration::Activate { seen_active } => {
@@ -52,8 +59,17 @@ impl Store {
             }
             Registration::Archive => ModelStatus::Archived,
         };
+        let id = model.model_id.as_str();
         let transaction = transaction.insert_many(&INSERT, model.batch(status));
-        match (self.transact(transaction).await, registration) {
+        let mut transaction = with_evidence(taught(transaction, id, &model.taught), evidence);
+        if status == ModelStatus::Active {
+            transaction = learnt(transaction, id, model.trained_at);
+        }
+        let registered = settled(self.transact(transaction).await, || async {
+            let kept = self.model(id).await?;
+            Ok(kept.artifact_sha256.as_deref() == Some(&model.artifact_sha256) && kept.status == status.as_str())
+        });
+        match (registered.await, registration) {
             (Err(StoreError::Db(error)), Registration::Activate { seen_active }) => Err(self
                 .explain_race(error, "activate the new model", seen_active.as_deref())
                 .await),
@@ -61,7 +77,8 @@ impl Store {
         }
     }
 
-    /// Puts an archived model in production in the place of the one that the caller saw there.
+    /// Puts an archived model in production in the place of the one that the caller saw there, and marks
+    /// what it was taught by as learnt; `evidence` is of a model that somebody forces.
     ///
     /// # Errors
     /// [`StoreError::NoSuchModel`]; [`StoreError::WrongStatus`] where it is not archived;
@@ -70,6 +87,7 @@ impl Store {
         &self,
         model_id: &str,
         seen_active: Option<&str>,
+        evidence: Option<&NewEvaluation>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let target = self.model(model_id).await?;
@@ -91,7 +109,9 @@ impl Store {
             transaction = transaction.execute(&ARCHIVE, model_params(seen, now), Expect::Rows(1));
         }
         let transaction = transaction.execute(&ACTIVATE, model_params(model_id, now), Expect::Rows(1));
-        match self.transact(transaction).await {
+        let transaction = with_evidence(learnt(transaction, model_id, now), evidence);
+        let is_active = || async { self.has_status(model_id, ModelStatus::Active).await };
+        match settled(self.transact(transaction).await, is_active).await {
             Err(StoreError::Db(error)) => Err(self
                 .explain_race(error, &format!("activate {model_id}"), seen_active)
                 .await),
@@ -110,10 +130,16 @@ impl Store {
         if !raced {
             return error.into();
         }
-        match self.active_model().await {
-            Ok(active) => lost_race(what.to_owned(), seen, active.as_ref().map(|m| m.model_id.as_str())),
+        match self.active_model().await.map(|active| active.map(|m| m.model_id)) {
+            // Nobody was first: a lock was not had, or a connection was lost.
+            Ok(active) if active.as_deref() == seen => error.into(),
+            Ok(active) => lost_race(what.to_owned(), seen, active.as_deref()),
             Err(_) => error.into(),
         }
+    }
+
+    async fn has_status(&self, model_id: &str, status: ModelStatus) -> Result<bool, StoreError> {
+        Ok(self.model(model_id).await?.status == status.as_str())
     }
 
     /// Withdraws a model: `deprecated` from active, `failed` from any status.
@@ -143,7 +169,8 @@ impl Store {
             .with("to", to.as_str())
             .with("reason", reason);
         let transaction = Transaction::new("retire model").execute(&RETIRE, params, Expect::Rows(1));
-        self.transact(transaction).await
+        let is_retired = || async { self.has_status(model_id, to).await };
+        settled(self.transact(transaction).await, is_retired).await
     }
 
     /// The archived model that was active last, or None.
@@ -151,14 +178,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn previous_active_model(&self) -> Result<Option<String>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(&PREVIOUS_ACTIVE, &Params::none(), |row| {
-                found = Some(row.text(0)?.to_owned());
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        self.row(&PREVIOUS_ACTIVE, &Params::none(), |row| Ok(row.text(0)?.to_owned()))
+            .await
+    }
+}
+
+fn with_evidence(transaction: Transaction, evidence: Option<&NewEvaluation>) -> Transaction {
+    match evidence {
+        Some(evidence) => transaction.insert_many(&evaluations::INSERT, evidence.batch()),
+        None => transaction,
     }
 }
 

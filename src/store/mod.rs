@@ -8,10 +8,13 @@
 //!
 //! Must not know: how verdicts are made, or who asks.
 
+pub mod adopt;
 pub mod backfill;
 pub mod chain;
 pub mod classifications;
+pub mod evaluations;
 pub mod feedback;
+pub mod findings;
 pub mod history;
 pub mod lease;
 pub mod lifecycle;
@@ -20,15 +23,22 @@ pub mod overrides;
 pub mod privileges;
 pub mod probe;
 pub mod quarantine;
+pub mod replay;
 pub mod runs;
+pub mod segments;
 pub mod slices;
+pub mod taught;
 pub mod undo;
 pub mod verify;
 pub mod workouts;
 pub mod write;
 
+use std::time::Duration;
+
 use crate::db::Db;
 use crate::db::error::DbError;
+use crate::db::statement::Statement;
+use crate::db::value::{Params, Row};
 use crate::stage::frame::FrameError;
 
 /// The domain's view of one database.
@@ -73,6 +83,16 @@ pub enum StoreError {
         /// Who took it.
         by: String,
     },
+    /// The run's row in the ledger has been closed by another run, which took the pipeline over.
+    #[error("{run_id} is {status} in the ledger already: {why}")]
+    Closed {
+        /// The run.
+        run_id: String,
+        /// What the ledger has it as.
+        status: String,
+        /// Why, as the ledger has it.
+        why: String,
+    },
     /// A compare-and-swap lost to another writer.
     #[error(
         "{what}: {now} is active now, {seen} was when this command looked; another process was first, so nothing was changed"
@@ -87,6 +107,28 @@ pub enum StoreError {
     },
 }
 
+/// How long after a lost answer the store is looked at: a server that has received a COMMIT may still be at it
+/// when its client is gone.
+const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(40), Duration::from_millis(160)];
+
+/// The answer to a write whose COMMIT may or may not have taken effect, after a look at the store. Where that
+/// cannot be told, the outcome stays unknown, which callers treat as a passing fault.
+async fn settled<F>(written: Result<(), StoreError>, took_effect: impl Fn() -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<bool, StoreError>>,
+{
+    if !matches!(written, Err(StoreError::Db(DbError::CommitUnknown { .. }))) {
+        return written;
+    }
+    for wait in LOOKS {
+        tokio::time::sleep(wait).await;
+        if matches!(took_effect().await, Ok(true)) {
+            return Ok(());
+        }
+    }
+    written
+}
+
 impl Store {
     /// Over an open database.
     pub fn new(db: Db) -> Self {
@@ -96,5 +138,31 @@ impl Store {
     /// The database below, for probes and migrations.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Every row of the result in order, decoded.
+    async fn rows<T: Send>(
+        &self,
+        statement: &Statement,
+        params: &Params,
+        mut decode: impl FnMut(&Row<'_>) -> Result<T, DbError> + Send,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        let each = |row: &Row<'_>| {
+            rows.push(decode(row)?);
+            Ok(())
+        };
+        self.db.query(statement, params, each).await?;
+        Ok(rows)
+    }
+
+    /// The row of a result that has at most one, decoded; of more, the last.
+    async fn row<T: Send>(
+        &self,
+        statement: &Statement,
+        params: &Params,
+        decode: impl FnMut(&Row<'_>) -> Result<T, DbError> + Send,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.rows(statement, params, decode).await?.pop())
     }
 }

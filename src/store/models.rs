@@ -17,6 +17,7 @@ use crate::sql;
 use crate::time::{Timestamp, WorkoutDate};
 use crate::vocab::ModelStatus;
 
+use super::taught::Answered;
 use super::{Store, StoreError};
 
 static BY_ID: Statement = sql!("query/model_by_id");
@@ -115,6 +116,8 @@ pub struct NewModel {
     pub artifact_sha256: String,
     /// SHA-256 of the training rows.
     pub training_data_sha256: String,
+    /// The answers it was taught by.
+    pub taught: Answered,
 }
 
 /// One registry row. JSON columns hold JSON text.
@@ -229,7 +232,7 @@ impl NewModel {
     }
 }
 
-fn json(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
+pub(super) fn json(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
     let Some(text) = row.opt_text(index)? else {
         return Ok(None);
     };
@@ -245,13 +248,12 @@ fn json(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
 }
 
 fn decode(row: &Row<'_>) -> Result<ModelRow, DbError> {
-    let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     let instant = |index| Ok::<_, DbError>(row.opt_instant(index)?.map(|t| t.to_string()));
     let date = |index| Ok::<_, DbError>(row.opt_micros(index)?.map(|m| WorkoutDate::from_micros(m).to_string()));
     Ok(ModelRow {
         model_id: row.text(0)?.to_owned(),
-        model_name: text(1)?.unwrap_or_default(),
-        model_version: text(2)?.unwrap_or_default(),
+        model_name: row.opt_string(1)?.unwrap_or_default(),
+        model_version: row.opt_string(2)?.unwrap_or_default(),
         status: row.text(3)?.to_owned(),
         is_production: row.opt_int(4)?.unwrap_or(0) != 0,
         trained_at: instant(5)?,
@@ -267,18 +269,18 @@ fn decode(row: &Row<'_>) -> Result<ModelRow, DbError> {
         cluster_distribution: json(row, 15)?,
         confidence_stats: json(row, 16)?,
         n_clusters: row.opt_int(17)?,
-        algorithm_type: text(18)?,
+        algorithm_type: row.opt_string(18)?,
         hyperparameters: json(row, 19)?,
         cluster_to_activity_map: json(row, 20)?,
         activity_type_stats: json(row, 21)?,
-        parent_model_id: text(22)?,
-        created_by: text(23)?,
+        parent_model_id: row.opt_string(22)?,
+        created_by: row.opt_string(23)?,
         created_at: instant(24)?,
         updated_at: instant(25)?,
-        training_notes: text(26)?,
-        performance_notes: text(27)?,
-        artifact_sha256: text(28)?,
-        training_data_sha256: text(29)?,
+        training_notes: row.opt_string(26)?,
+        performance_notes: row.opt_string(27)?,
+        artifact_sha256: row.opt_string(28)?,
+        training_data_sha256: row.opt_string(29)?,
     })
 }
 
@@ -288,7 +290,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn models(&self) -> Result<Vec<ModelRow>, StoreError> {
-        self.model_rows(&LIST, Params::none()).await
+        self.rows(&LIST, &Params::none(), decode).await
     }
 
     /// The active model, or None.
@@ -296,7 +298,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn active_model(&self) -> Result<Option<ModelRow>, StoreError> {
-        Ok(self.model_rows(&ACTIVE, Params::none()).await?.pop())
+        self.row(&ACTIVE, &Params::none(), decode).await
     }
 
     /// One model by id.
@@ -304,21 +306,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchModel`], [`StoreError::Db`].
     pub async fn model(&self, model_id: &str) -> Result<ModelRow, StoreError> {
-        let mut rows = self
-            .model_rows(&BY_ID, Params::none().with("model_id", model_id))
-            .await?;
-        rows.pop().ok_or_else(|| StoreError::NoSuchModel(model_id.to_owned()))
-    }
-
-    async fn model_rows(&self, statement: &Statement, params: Params) -> Result<Vec<ModelRow>, StoreError> {
-        let mut rows = Vec::new();
-        self.db
-            .query(statement, &params, |row| {
-                rows.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(rows)
+        let params = Params::none().with("model_id", model_id);
+        let found = self.row(&BY_ID, &params, decode).await?;
+        found.ok_or_else(|| StoreError::NoSuchModel(model_id.to_owned()))
     }
 
     /// A model's artifact; None where an older tool registered it without one.
@@ -326,18 +316,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn artifact(&self, model_id: &str) -> Result<Option<StoredArtifact>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(&ARTIFACT, &Params::none().with("model_id", model_id), |row| {
-                if let (Some(artifact), Some(sha256)) = (row.opt_text(0)?, row.opt_text(1)?) {
-                    found = Some(StoredArtifact {
-                        artifact: artifact.to_owned(),
-                        sha256: sha256.to_owned(),
-                    });
-                }
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        let decode = |row: &Row<'_>| {
+            let both = row.opt_string(0)?.zip(row.opt_string(1)?);
+            Ok(both.map(|(artifact, sha256)| StoredArtifact { artifact, sha256 }))
+        };
+        let params = Params::none().with("model_id", model_id);
+        Ok(self.row(&ARTIFACT, &params, decode).await?.flatten())
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Must not know: who may correct what.
 
-use crate::audit::chain::{self, Link};
+use crate::audit::chain::Link;
 use crate::db::error::DbError;
 use crate::db::statement::{Expect, Statement, Transaction};
 use crate::db::value::{Params, Row};
@@ -17,7 +17,7 @@ use crate::time::{Timestamp, WorkoutDate};
 use crate::vocab::Source;
 
 use super::feedback::{self, NewFeedback};
-use super::write::{Verdict, VerdictChunk, as_conflict};
+use super::write::{Verdict, VerdictChunk};
 use super::{Store, StoreError};
 
 static SET: Statement = sql!("query/set_override");
@@ -115,14 +115,13 @@ impl LabelChange<'_> {
 }
 
 fn decode(row: &Row<'_>) -> Result<ListedOverride, DbError> {
-    let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     Ok(ListedOverride {
         workout_id: row.text(0)?.to_owned(),
         workout_date: row.opt_micros(1)?.map(WorkoutDate::from_micros),
         label: row.text(2)?.to_owned(),
-        original: text(3)?,
-        source: text(4)?.unwrap_or_default(),
-        reason: text(5)?,
+        original: row.opt_string(3)?,
+        source: row.opt_string(4)?.unwrap_or_default(),
+        reason: row.opt_string(5)?,
         since: row.opt_instant(6)?,
     })
 }
@@ -145,8 +144,9 @@ impl Store {
             .params(source)
             .with("original", original)
             .with("reason", change.reason);
-        let transaction = sealed(&chunk, head).execute(&SET, params, Expect::Rows(1));
-        self.commit(with_feedback(transaction, said)).await
+        let (transaction, end) = chunk.begin(head);
+        let transaction = transaction.execute(&SET, params, Expect::Rows(1));
+        self.transact_sealed(with_feedback(transaction, said), &end).await
     }
 
     /// Returns a workout to the model's opinion.
@@ -172,13 +172,9 @@ impl Store {
             .with("method", opinion.method)
             .with("model_id", opinion.model.map(|(id, _)| id))
             .with("model_version", opinion.model.map(|(_, version)| version));
-        let transaction = sealed(&chunk, head).execute(&CLEAR, params, Expect::Rows(1));
-        self.commit(with_feedback(transaction, said)).await
-    }
-
-    async fn commit(&self, transaction: Transaction) -> Result<(), StoreError> {
-        self.transact(transaction).await.map_err(as_conflict)?;
-        Ok(())
+        let (transaction, end) = chunk.begin(head);
+        let transaction = transaction.execute(&CLEAR, params, Expect::Rows(1));
+        self.transact_sealed(with_feedback(transaction, said), &end).await
     }
 
     /// Every workout whose label a person set, by date.
@@ -186,21 +182,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn overrides(&self) -> Result<Vec<ListedOverride>, StoreError> {
-        let mut rows = Vec::new();
-        self.db
-            .query(&LIST, &Params::none(), |row| {
-                rows.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(rows)
+        self.rows(&LIST, &Params::none(), decode).await
     }
-}
-
-/// A transaction that begins with the chunk's segment and its history rows.
-fn sealed(chunk: &VerdictChunk<'_>, head: &Link) -> Transaction {
-    let segment = chain::seal(head, chunk.sealed_rows(head.next_segment_id()));
-    chunk.begin(&segment)
 }
 
 fn with_feedback(transaction: Transaction, said: Option<&NewFeedback>) -> Transaction {

@@ -65,15 +65,17 @@ pub static IMPORT: [Need; 4] = [
 ];
 
 /// What verdicts are written to.
-pub static VERDICTS: [Need; 4] = [
+pub static VERDICTS: [Need; 6] = [
     need!(INSERT "audit_segments" "segment_id"),
+    need!(INSERT "audit_leaves" "segment_id"),
+    need!(INSERT "audit_adopted" "segment_id"),
     need!(INSERT "workout_classification_history" "workout_id"),
     need!(INSERT "workout_ml_classifications" "workout_id"),
     need!(UPDATE "workout_ml_classifications" "metadata"),
 ];
 
 /// What a run writes beside its verdicts.
-pub static RUN: [Need; 9] = [
+pub static RUN: [Need; 12] = [
     need!(INSERT "pipeline_lease" "pipeline"),
     need!(UPDATE "pipeline_lease" "holder"),
     need!(INSERT "pipeline_runs" "run_id"),
@@ -81,6 +83,9 @@ pub static RUN: [Need; 9] = [
     need!(INSERT "pipeline_chunks" "run_id"),
     need!(INSERT "ml_model_registry" "model_id"),
     need!(UPDATE "ml_model_registry" "status"),
+    need!(INSERT "model_evaluations" "model_id"),
+    need!(INSERT "model_feedback" "model_id"),
+    need!(UPDATE "user_classification_feedback" "comments"),
     need!(INSERT "quarantined_rows" "fingerprint"),
     need!(UPDATE "quarantined_rows" "fingerprint"),
 ];

@@ -6,8 +6,9 @@
 //!
 //! Must not know: what is good or bad about an answer.
 
+use crate::db::error::DbError;
 use crate::db::statement::Statement;
-use crate::db::value::Params;
+use crate::db::value::{Params, Row};
 use crate::time::Timestamp;
 
 use super::{Store, StoreError};
@@ -41,29 +42,26 @@ pub struct Probe {
     pub clock: Timestamp,
 }
 
+fn decode(row: &Row<'_>) -> Result<Probe, DbError> {
+    Ok(Probe {
+        version: row.text(0)?.to_owned(),
+        session_time_zone: row.text(1)?.to_owned(),
+        server_time_zone: row.text(2)?.to_owned(),
+        character_set: row.text(3)?.to_owned(),
+        max_allowed_packet: row.opt_int(4)?,
+        local_infile: row.opt_int(5)?,
+        read_only: row.opt_int(6)?.unwrap_or(0) != 0,
+        durability: row.opt_int(7)?.unwrap_or(0),
+        clock: row.instant(8)?,
+    })
+}
+
 impl Store {
     /// Asks the server about itself.
     ///
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn probe(&self) -> Result<Option<Probe>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(&PROBE, &Params::none(), |row| {
-                found = Some(Probe {
-                    version: row.text(0)?.to_owned(),
-                    session_time_zone: row.text(1)?.to_owned(),
-                    server_time_zone: row.text(2)?.to_owned(),
-                    character_set: row.text(3)?.to_owned(),
-                    max_allowed_packet: row.opt_int(4)?,
-                    local_infile: row.opt_int(5)?,
-                    read_only: row.opt_int(6)?.unwrap_or(0) != 0,
-                    durability: row.opt_int(7)?.unwrap_or(0),
-                    clock: row.instant(8)?,
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        self.row(&PROBE, &Params::none(), decode).await
     }
 }

@@ -9,8 +9,9 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Statement};
-use crate::db::value::Params;
+use crate::db::value::{Params, Row};
 use crate::id::RunId;
 use crate::sql;
 use crate::time::Timestamp;
@@ -98,6 +99,19 @@ pub(super) fn batch(rows: &[Quarantined], stamp: Stamp<'_>) -> Batch {
         .same(stamp.now)
 }
 
+fn decode(row: &Row<'_>) -> Result<KeptRow, DbError> {
+    Ok(KeptRow {
+        quarantine_id: row.int(0)?,
+        quarantined_at: row.instant(5)?,
+        row: Quarantined {
+            source: row.text(1)?.to_owned(),
+            line: row.opt_int(2)?.map(|line| line as u64),
+            reason: row.text(3)?.to_owned(),
+            raw: row.text(4)?.to_owned(),
+        },
+    })
+}
+
 impl Store {
     /// Keeps refused rows; those already kept stay as they are.
     ///
@@ -115,22 +129,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn quarantined(&self) -> Result<Vec<KeptRow>, StoreError> {
-        let mut rows = Vec::new();
-        self.db
-            .query(&LIST, &Params::none(), |row| {
-                rows.push(KeptRow {
-                    quarantine_id: row.int(0)?,
-                    quarantined_at: row.instant(5)?,
-                    row: Quarantined {
-                        source: row.text(1)?.to_owned(),
-                        line: row.opt_int(2)?.map(|line| line as u64),
-                        reason: row.text(3)?.to_owned(),
-                        raw: row.text(4)?.to_owned(),
-                    },
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(rows)
+        self.rows(&LIST, &Params::none(), decode).await
     }
 }

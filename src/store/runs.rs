@@ -20,14 +20,15 @@ use crate::time::{Timestamp, WorkoutDate};
 use crate::vocab::{RunStatus, Trigger};
 
 use super::workouts::Window;
-use super::{Store, StoreError};
+use super::{Store, StoreError, settled};
 
 static START: Statement = sql!("query/run_start");
 static FINISH: Statement = sql!("query/run_finish");
 static SKIP: Statement = sql!("query/run_skip");
 static ABANDON: Statement = sql!("query/run_abandon");
+static ABANDON_OTHERS: Statement = sql!("query/run_abandon_others");
 static LAST_SCHEDULED: Statement = sql!("query/last_scheduled");
-static LAST_BEGUN: Statement = sql!("query/last_scheduled_begun");
+static LAST_BEGUN: Statement = sql!("query/last_begun");
 static BY_ID: Statement = sql!("query/run_by_id");
 static LIST: Statement = sql!("query/list_runs");
 static CHUNKS: Statement = sql!("query/chunks_by_run");
@@ -138,7 +139,7 @@ pub struct LedgerRun {
     pub failure: Option<RunFailure>,
 }
 
-/// A run that the scheduler began, or skipped.
+/// A run that a scheduler began, or skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduledRun {
     /// Its id.
@@ -180,14 +181,13 @@ fn raw(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
 }
 
 fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
-    let owned = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     let date = |index| Ok::<_, DbError>(row.opt_micros(index)?.map(|m| WorkoutDate::from_micros(m).to_string()));
     let count = |index| Ok::<_, DbError>(row.int(index)? as u64);
-    let failure = match row.opt_text(26)? {
+    let failure = match row.opt_string(26)? {
         Some(message) => Some(RunFailure {
-            stage: owned(24)?.unwrap_or_default(),
-            kind: owned(25)?.unwrap_or_default(),
-            message: message.to_owned(),
+            stage: row.opt_string(24)?.unwrap_or_default(),
+            kind: row.opt_string(25)?.unwrap_or_default(),
+            message,
         }),
         None => None,
     };
@@ -200,8 +200,8 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
         window_to: date(5)?,
         started_at: row.instant(6)?.to_string(),
         finished_at: row.opt_instant(7)?.map(|t| t.to_string()),
-        model_id: owned(8)?,
-        model_version: owned(9)?,
+        model_id: row.opt_string(8)?,
+        model_version: row.opt_string(9)?,
         decision: raw(row, 10)?,
         rows: RowCounts {
             read: count(11)?,
@@ -221,6 +221,25 @@ fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
         matrix: raw(row, 22)?,
         detail: raw(row, 23)?,
         failure,
+    })
+}
+
+fn decode_scheduled(row: &Row<'_>) -> Result<ScheduledRun, DbError> {
+    Ok(ScheduledRun {
+        run_id: row.text(0)?.to_owned(),
+        status: row.text(1)?.to_owned(),
+        started_at: row.instant(2)?,
+    })
+}
+
+fn decode_chunk(row: &Row<'_>) -> Result<LedgerChunk, DbError> {
+    Ok(LedgerChunk {
+        chunk_no: row.int(0)?,
+        first_workout_id: row.opt_string(1)?,
+        last_workout_id: row.opt_string(2)?,
+        rows_written: row.int(3)?,
+        segment_id: row.opt_int(4)?,
+        committed_at: row.instant(5)?.to_string(),
     })
 }
 
@@ -251,14 +270,15 @@ impl Store {
             .with("window_from", window.from)
             .with("window_to", window.to)
             .with("started_at", now);
-        self.db.execute(&START, &params).await?;
-        Ok(())
+        let entered = self.db.execute(&START, &params).await;
+        let entered = entered.map(|_| ()).map_err(StoreError::from);
+        settled(entered, async || Ok(self.run(run_id.as_str()).await?.is_some())).await
     }
 
     /// Closes a running run.
     ///
     /// # Errors
-    /// [`StoreError::Db`], a conflict where it is not running.
+    /// [`StoreError::Closed`] where it is not running any more; [`StoreError::Db`].
     pub async fn finish_run(&self, run_id: &RunId, outcome: &RunOutcome) -> Result<(), StoreError> {
         let failure = outcome.failure.as_ref();
         let params = Params::none()
@@ -288,8 +308,36 @@ impl Store {
             .with("error_kind", failure.map(|f| f.kind.as_str()))
             .with("error_message", failure.map(|f| bounded(&f.message)));
         let transaction = Transaction::new("finish run").execute(&FINISH, params, Expect::Rows(1));
-        self.db.transact(&transaction).await?;
-        Ok(())
+        let closed = self.db.transact(&transaction).await;
+        let closed = closed.map(|_| ()).map_err(StoreError::from);
+        let closed = settled(closed, || async {
+            let run = self.run(run_id.as_str()).await?;
+            Ok(run.is_some_and(|run| run.status == outcome.status.as_str()))
+        });
+        match closed.await {
+            Err(StoreError::Db(conflict @ DbError::Conflict { .. })) => {
+                self.closed_before(run_id, outcome, conflict).await
+            }
+            closed => closed,
+        }
+    }
+
+    /// Who closed a run's row before the run itself could.
+    async fn closed_before(&self, run_id: &RunId, outcome: &RunOutcome, conflict: DbError) -> Result<(), StoreError> {
+        let Some(run) = self.run(run_id.as_str()).await? else {
+            return Err(conflict.into());
+        };
+        // An earlier try of ours, whose answer was lost.
+        if run.status == outcome.status.as_str() && run.finished_at == Some(outcome.finished_at.to_string()) {
+            return Ok(());
+        }
+        Err(StoreError::Closed {
+            run_id: run.run_id,
+            status: run.status,
+            why: run
+                .failure
+                .map_or_else(|| "it gives no reason".to_owned(), |failure| failure.message),
+        })
     }
 
     /// Enters a run that did not begin because another one holds the pipeline, and says so.
@@ -333,35 +381,47 @@ impl Store {
         Ok(())
     }
 
+    /// Closes every other run of a pipeline that is still open, as [`Store::abandon_run`] would; `run_id`
+    /// holds the pipeline, so no other one is at work.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn abandon_others(
+        &self,
+        pipeline: &str,
+        run_id: &RunId,
+        failure: &RunFailure,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let params = Params::none()
+            .with("pipeline", pipeline)
+            .with("run_id", run_id.as_str())
+            .with("error_stage", failure.stage.as_str())
+            .with("error_kind", failure.kind.as_str())
+            .with("message", failure.message.as_str())
+            .with("now", now);
+        self.db.execute(&ABANDON_OTHERS, &params).await?;
+        Ok(())
+    }
+
     /// The last scheduled run of a pipeline, skipped ones included.
     ///
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn last_scheduled(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        self.scheduled_run(&LAST_SCHEDULED, pipeline).await
+        let params = Params::none().with("pipeline", pipeline);
+        self.row(&LAST_SCHEDULED, &params, decode_scheduled).await
     }
 
-    /// The last scheduled run of a pipeline that was not skipped.
+    /// The last run of a pipeline by `trigger` that was not skipped.
     ///
     /// # Errors
     /// [`StoreError::Db`].
-    pub async fn last_scheduled_begun(&self, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        self.scheduled_run(&LAST_BEGUN, pipeline).await
-    }
-
-    async fn scheduled_run(&self, statement: &Statement, pipeline: &str) -> Result<Option<ScheduledRun>, StoreError> {
-        let mut found = None;
-        self.db
-            .query(statement, &Params::none().with("pipeline", pipeline), |row| {
-                found = Some(ScheduledRun {
-                    run_id: row.text(0)?.to_owned(),
-                    status: row.text(1)?.to_owned(),
-                    started_at: row.instant(2)?,
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+    pub async fn last_begun(&self, pipeline: &str, trigger: Trigger) -> Result<Option<ScheduledRun>, StoreError> {
+        let params = Params::none()
+            .with("pipeline", pipeline)
+            .with("trigger_kind", trigger.as_str());
+        self.row(&LAST_BEGUN, &params, decode_scheduled).await
     }
 
     /// The latest `limit` runs, newest first.
@@ -369,7 +429,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn runs(&self, limit: u32) -> Result<Vec<LedgerRun>, StoreError> {
-        self.ledger(&LIST, Params::none().with("limit", limit)).await
+        let params = Params::none().with("limit", limit);
+        self.rows(&LIST, &params, decode).await
     }
 
     /// One run, or None.
@@ -377,18 +438,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn run(&self, run_id: &str) -> Result<Option<LedgerRun>, StoreError> {
-        Ok(self.ledger(&BY_ID, Params::none().with("run_id", run_id)).await?.pop())
-    }
-
-    async fn ledger(&self, statement: &Statement, params: Params) -> Result<Vec<LedgerRun>, StoreError> {
-        let mut runs = Vec::new();
-        self.db
-            .query(statement, &params, |row| {
-                runs.push(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(runs)
+        let params = Params::none().with("run_id", run_id);
+        self.row(&BY_ID, &params, decode).await
     }
 
     /// The committed transactions of one run, in order.
@@ -396,20 +447,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn chunks(&self, run_id: &str) -> Result<Vec<LedgerChunk>, StoreError> {
-        let mut chunks = Vec::new();
-        self.db
-            .query(&CHUNKS, &Params::none().with("run_id", run_id), |row| {
-                chunks.push(LedgerChunk {
-                    chunk_no: row.int(0)?,
-                    first_workout_id: row.opt_text(1)?.map(str::to_owned),
-                    last_workout_id: row.opt_text(2)?.map(str::to_owned),
-                    rows_written: row.int(3)?,
-                    segment_id: row.opt_int(4)?,
-                    committed_at: row.instant(5)?.to_string(),
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(chunks)
+        let params = Params::none().with("run_id", run_id);
+        self.rows(&CHUNKS, &params, decode_chunk).await
     }
 }

@@ -22,7 +22,7 @@ use crate::stage::frame::{Frame, Workouts};
 use crate::time::WorkoutDate;
 
 use super::quarantine::{self, Quarantined};
-use super::{Store, StoreError};
+use super::{Store, StoreError, settled};
 
 pub(super) static LOAD_ALL: Statement = sql!("query/load_all_workouts");
 pub(super) static LOAD_WINDOW: Statement = sql!("query/load_workouts");
@@ -218,18 +218,17 @@ fn decode(row: &Row<'_>) -> Result<Workout, DbError> {
         expected: "date and time",
         found: "Null".to_owned(),
     })?;
-    let owned = |text: Option<&str>| text.map(str::to_owned);
     Ok(Workout {
         id: row.text(0)?.to_owned(),
         date: WorkoutDate::from_micros(micros),
-        activity_type: owned(row.opt_text(2)?),
+        activity_type: row.opt_string(2)?,
         kcal_burned: row.opt_int(3)?,
         distance_mi: row.opt_real(4)?,
         duration_sec: row.opt_real(5)?,
         avg_pace: row.opt_real(6)?,
         max_pace: row.opt_real(7)?,
         steps: row.opt_int(8)?,
-        link: owned(row.opt_text(9)?),
+        link: row.opt_string(9)?,
     })
 }
 
@@ -289,15 +288,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn workout(&self, workout_id: &str) -> Result<Option<Workout>, StoreError> {
-        let mut found = None;
         let params = Params::none().with("workout_id", workout_id);
-        self.db
-            .query(&BY_ID, &params, |row| {
-                found = Some(decode(row)?);
-                Ok(())
-            })
-            .await?;
-        Ok(found)
+        self.row(&BY_ID, &params, decode).await
     }
 
     /// The stored form of those of `ids` that exist.
@@ -331,9 +323,17 @@ impl Store {
             .insert_many(&INSERT_NEW, batch(new))
             .insert_many(&UPSERT_CHANGED, batch(changed))
             .insert_many(&quarantine::INSERT, quarantine::batch(refused, stamp));
-        if !transaction.steps.is_empty() {
-            self.transact(transaction).await?;
+        if transaction.steps.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        settled(self.transact(transaction).await, || async {
+            let written: Vec<&Workout> = new.iter().chain(changed).copied().collect();
+            let ids: Vec<&str> = written.iter().map(|w| w.id.as_str()).collect();
+            let stored = self.stored_workouts(&ids).await?;
+            let is_stored = |w: &&Workout| stored.get(&w.id).is_some_and(|row| row.equals(w));
+            // Refused rows alone are kept once however often they are written.
+            Ok(!written.is_empty() && written.iter().all(is_stored))
+        })
+        .await
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! Must not know: how verdicts are made or why they are written.
 
-use crate::audit::chain::{self, Link, Segment};
+use crate::audit::chain::Link;
 use crate::audit::encoding::HistoryRowRef;
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Transaction};
@@ -18,10 +18,10 @@ use crate::stage::diff::Outcome;
 use crate::time::Timestamp;
 use crate::vocab::Source;
 
-use super::chain::{INSERT_SEGMENT, segment_batch};
+use super::chain::SealedSegment;
 use super::{Store, StoreError};
 
-static INSERT_HISTORY: Insert = Insert {
+pub(super) static INSERT_HISTORY: Insert = Insert {
     table: "workout_classification_history",
     columns: &[
         "workout_id",
@@ -188,7 +188,7 @@ impl VerdictChunk<'_> {
             features_used: Some(&verdict.features),
             metadata: None,
             run_id: self.run.map(|(id, _)| id.as_str()),
-            segment_id,
+            segment_id: Some(segment_id),
         }
     }
 
@@ -236,34 +236,34 @@ impl VerdictChunk<'_> {
     }
 
     /// The history rows that a segment of this number seals, in the order in which they are written.
-    pub(super) fn sealed_rows(&self, segment_id: i64) -> impl Iterator<Item = HistoryRowRef<'_>> {
+    fn sealed_rows(&self, segment_id: i64) -> impl Iterator<Item = HistoryRowRef<'_>> {
         self.logged().into_iter().map(move |v| self.history_row(v, segment_id))
     }
 
-    /// The transaction that writes the segment, which collides with any other writer's, and then the
-    /// history rows that it seals.
-    pub(super) fn begin(&self, segment: &Segment) -> Transaction {
+    /// The transaction that writes the segment after `head`, which collides with any other writer's, and
+    /// then the history rows that it seals; and that segment's end of the chain.
+    pub(super) fn begin(&self, head: &Link) -> (Transaction, Link) {
+        let sealed = SealedSegment::of(head, self.sealed_rows(head.next_segment_id()));
         let run_id = self.run.map(|(id, _)| id);
-        Transaction::new("write verdicts")
-            .insert_many(&INSERT_SEGMENT, segment_batch(segment, run_id, self.now))
-            .insert_many(&INSERT_HISTORY, self.history_batch(segment.segment_id))
+        let transaction = sealed
+            .write(Transaction::new("write verdicts"), run_id, self.now)
+            .insert_many(&INSERT_HISTORY, self.history_batch(sealed.segment.segment_id));
+        (transaction, sealed.segment.link())
     }
 
     /// The whole transaction that extends the chain from `head`, and what it will have done.
     pub(super) fn transaction(&self, head: &Link) -> (Transaction, Written) {
-        let segment_id = head.next_segment_id();
-        let segment = chain::seal(head, self.sealed_rows(segment_id));
-        let mut transaction = self
-            .begin(&segment)
+        let (transaction, end) = self.begin(head);
+        let mut transaction = transaction
             .insert_many(&INSERT_CURRENT, self.current_batch(Outcome::New))
             .insert_many(&UPSERT_CHANGED, self.current_batch(Outcome::Changed))
             .insert_many(&UPSERT_REFRESHED, self.current_batch(Outcome::Refreshed))
             .insert_many(&UPSERT_PROTECTED, self.current_batch(Outcome::Protected));
         if let Some((run_id, chunk_no)) = self.run {
-            transaction = transaction.insert_many(&INSERT_CHUNK, self.marker(run_id, chunk_no, segment_id));
+            transaction = transaction.insert_many(&INSERT_CHUNK, self.marker(run_id, chunk_no, end.segment_id));
         }
         let written = Written {
-            head: segment.link(),
+            head: end,
             rows: self.rows(),
         };
         (transaction, written)
@@ -289,7 +289,7 @@ impl Store {
     /// `head` was read. Nothing is written then.
     pub async fn write_verdicts(&self, chunk: &VerdictChunk<'_>, head: &Link) -> Result<Written, StoreError> {
         let (transaction, written) = chunk.transaction(head);
-        self.transact(transaction).await.map_err(as_conflict)?;
+        self.transact_sealed(transaction, &written.head).await?;
         Ok(written)
     }
 }

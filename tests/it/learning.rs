@@ -17,7 +17,7 @@ use paceline::vocab::Label;
 
 #[path = "../../examples/learning_curve/simulated.rs"]
 #[allow(dead_code, reason = "the example prints what the tests do not look at")]
-mod simulated;
+pub mod simulated;
 use simulated::{Person, Point};
 
 /// A shared file; says so where it is not there.

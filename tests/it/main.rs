@@ -6,9 +6,12 @@
 )]
 
 mod architecture;
+mod audit;
 mod backfill;
 mod bad_input;
 mod db;
+mod fault;
+mod gate;
 mod ingest;
 mod ingest_properties;
 mod learning;
@@ -16,12 +19,14 @@ mod learning_laws;
 mod lease;
 mod people;
 mod readme;
+mod review;
 mod sample;
 mod schedule;
+mod schedule_feedback;
+mod simulated_reviewer;
 mod spine;
 mod stages;
 mod stages_laws;
 mod stages_shared;
 mod support;
 mod undo;
-mod verify;

@@ -68,7 +68,13 @@ async fn folded(world: &World) -> BTreeMap<String, (String, bool, i64)> {
 }
 
 /// One random action; the labels that a person has set are kept in `people`.
-async fn act(world: &World, rng: &mut Xoshiro256Plus, ids: &[String], people: &mut BTreeMap<String, String>) {
+async fn act(
+    world: &World,
+    rng: &mut Xoshiro256Plus,
+    ids: &[String],
+    people: &mut BTreeMap<String, String>,
+    tally: &mut Tally,
+) {
     let id = ids[rng.gen_range(0..ids.len())].clone();
     let label = if rng.gen_bool(0.5) {
         Label::RealRun
@@ -107,9 +113,10 @@ async fn act(world: &World, rng: &mut Xoshiro256Plus, ids: &[String], people: &m
             if let Some(previous) = world.store.previous_active_model().await.expect("query") {
                 world
                     .store
-                    .activate_model(&previous, Some(&seen), world.now())
+                    .activate_model(&previous, Some(&seen), None, world.now())
                     .await
                     .expect("rollback");
+                tally.rolled_back += 1;
             }
         }
         roll => {
@@ -119,12 +126,25 @@ async fn act(world: &World, rng: &mut Xoshiro256Plus, ids: &[String], people: &m
                 accept_churn: true,
                 ..Options::default()
             };
-            world
-                .try_run(if roll == 7 { CLASSIC } else { NIGHTLY }, &options)
-                .await
-                .expect("run");
+            let run = world.try_run(if roll == 7 { CLASSIC } else { NIGHTLY }, &options).await;
+            match run {
+                Ok(report) => tally.trained += u64::from(report.decision.action == "trained"),
+                // What people said at random makes worse models, and the gate must keep them out.
+                Err(error) => {
+                    assert_eq!(error.kind.as_str(), "gate", "{error}");
+                    tally.refused += 1;
+                }
+            }
         }
     }
+}
+
+/// How often random actions got to what they are meant to try.
+#[derive(Debug, Default)]
+struct Tally {
+    trained: u64,
+    refused: u64,
+    rolled_back: u64,
 }
 
 async fn hold_for_random_sequences(world: &World, seed: u64) {
@@ -137,10 +157,10 @@ async fn hold_for_random_sequences(world: &World, seed: u64) {
     world.run(CLASSIC).await;
     let ids: Vec<String> = stored(world).await.into_keys().collect();
     let mut rng = Xoshiro256Plus::seed_from_u64(seed);
-    let mut people = BTreeMap::new();
+    let (mut people, mut tally) = (BTreeMap::new(), Tally::default());
     for sequence in 0..SEQUENCES {
         for _ in 0..ACTIONS {
-            act(world, &mut rng, &ids, &mut people).await;
+            act(world, &mut rng, &ids, &mut people, &mut tally).await;
         }
         let state = stored(world).await;
         let overridden = state.iter().filter(|(_, (_, person, _))| *person);
@@ -161,6 +181,18 @@ async fn hold_for_random_sequences(world: &World, seed: u64) {
             .await;
         assert_eq!(active, [["1"]], "sequence {sequence}");
     }
+    let Tally {
+        trained,
+        refused,
+        rolled_back,
+    } = tally;
+    assert!(
+        trained > 10 && refused > 10 && rolled_back > 10,
+        "too little was tried: {tally:?}"
+    );
+    let marked =
+        "SELECT COUNT(*) FROM user_classification_feedback WHERE processed <> (incorporated_in_model IS NOT NULL)";
+    assert_eq!(world.raw.rows(marked).await, [["0"]], "learnt and by whom go together");
 }
 
 #[test]

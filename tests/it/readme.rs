@@ -53,6 +53,33 @@ fn the_first_five_minutes_are_as_the_readme_shows_them() {
 }
 
 #[test]
+fn checking_it_is_as_the_readme_shows_it() {
+    let (folder, paceline) = crate::support::cli::on_new_sqlite();
+    let anchor = folder.path().join("anchor.json").display().to_string();
+    paceline.ok(&["run", "pipelines/nightly.toml", "--import", "data/workouts_sample.csv"]);
+    let correct = [
+        "feedback",
+        "add",
+        "649714363550",
+        "--type",
+        "correct",
+        "--label",
+        "pup_walk",
+    ];
+    let corrected = paceline.ok(&[&correct[..], &["--certainty", "5", "--user", "anna"]].concat());
+    let command = "paceline feedback add 649714363550 --type correct --label pup_walk --certainty 5 --user anna";
+    assert_shown(&transcript(command), &corrected.stdout);
+    let verified = paceline.ok(&["verify", "--anchor", &anchor]).stdout;
+    let shown = "/mnt/elsewhere/paceline-anchor.json";
+    let command = format!("paceline verify --anchor {shown}");
+    assert_shown(&transcript(&command), &verified.replace(&anchor, shown));
+    assert_eq!(
+        paceline.json(&["prove", "649714363550"])["proofs"][1]["segment"]["segment_id"],
+        2
+    );
+}
+
+#[test]
 fn every_command_of_the_readme_exists_and_every_command_is_in_it() {
     let store = block_on(TestStore::sqlite());
     let help = Paceline::new(&store.url).ok(&["--help"]).stdout;

@@ -13,6 +13,7 @@ use paceline::scheduler::health::Health;
 use paceline::scheduler::ticks::Ticks;
 use paceline::scheduler::{Entry, Outcome, Scheduler, Signal};
 use paceline::store::Store;
+use paceline::store::lease::Fence;
 use paceline::time::Timestamp;
 use tokio::sync::mpsc;
 
@@ -20,13 +21,13 @@ use crate::support::*;
 
 /// A clock that tests set, and a place for them to meddle in a run.
 #[derive(Clone)]
-struct World {
+pub(crate) struct World {
     clock: Arc<AtomicI64>,
     at_point: Arc<dyn Fn(&'static str) + Send + Sync>,
 }
 
 impl World {
-    fn new(at: &str) -> Self {
+    pub(crate) fn new(at: &str) -> Self {
         let world = Self {
             clock: Arc::new(AtomicI64::new(0)),
             at_point: Arc::new(|_| {}),
@@ -35,17 +36,17 @@ impl World {
         world
     }
 
-    fn meddling(self, at_point: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
+    pub(crate) fn meddling(self, at_point: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
         let at_point = Arc::new(at_point);
         Self { at_point, ..self }
     }
 
-    fn set(&self, at: &str) {
+    pub(crate) fn set(&self, at: &str) {
         let at: Timestamp = at.parse().expect("an instant");
         self.clock.store(at.micros(), Ordering::SeqCst);
     }
 
-    fn ambient(&self) -> Ambient {
+    pub(crate) fn ambient(&self) -> Ambient {
         let (clock, entropy) = (Arc::clone(&self.clock), AtomicU32::new(1));
         Ambient {
             clock: Arc::new(move || Timestamp::from_micros(clock.load(Ordering::SeqCst))),
@@ -53,6 +54,7 @@ impl World {
             progress: Arc::new(Silent),
             at_point: Arc::clone(&self.at_point),
             process: Process::default(),
+            stop: paceline::pipeline::stop::Stop::default(),
         }
     }
 
@@ -72,13 +74,13 @@ fn entry(name: &str) -> Entry {
     Entry { pipeline, schedule }
 }
 
-async fn once(scheduler: &mut Scheduler) -> Vec<Outcome> {
+pub(crate) async fn once(scheduler: &mut Scheduler) -> Vec<Outcome> {
     let (_sender, mut signals) = mpsc::channel(1);
     scheduler.once(&mut signals, &|_| {}).await.0
 }
 
 /// Rows whose last column is an instant of a whole second, as both stores would show it.
-async fn rows_until_second(test: &TestStore, query: &str) -> Vec<Vec<String>> {
+pub(crate) async fn rows_until_second(test: &TestStore, query: &str) -> Vec<Vec<String>> {
     let mut rows = test.rows(query).await;
     for row in &mut rows {
         if let Some(at) = row.last_mut() {
@@ -226,7 +228,11 @@ fn a_live_holder_is_an_overlap_and_a_silent_one_is_waited_for() {
         assert!(ledger(&test).await.is_empty());
         // A sign of life: an overlap, said once.
         let (at, expiry) = ("2026-06-01T02:30:50Z", "2026-06-01T02:31:50Z");
-        let alive = store.beat_lease(lease.fence(), at.parse().expect("t"), expiry.parse().expect("t"));
+        let fence = Fence {
+            pipeline: "nightly".to_owned(),
+            number: 1,
+        };
+        let alive = store.beat_lease(&fence, at.parse().expect("t"), expiry.parse().expect("t"));
         assert!(alive.await.expect("beat"));
         world.set("2026-06-01T02:31:00Z");
         let outcomes = once(&mut scheduler).await;
@@ -251,7 +257,7 @@ fn a_live_holder_is_an_overlap_and_a_silent_one_is_waited_for() {
 }
 
 /// A loop in the background, with a hand on its ticks, its signals and its health.
-struct Loop {
+pub(crate) struct Loop {
     ticks: mpsc::Sender<()>,
     signals: mpsc::Sender<Signal>,
     health: tokio::sync::watch::Receiver<Option<Health>>,
@@ -259,7 +265,7 @@ struct Loop {
 }
 
 impl Loop {
-    fn start(mut scheduler: Scheduler) -> Self {
+    pub(crate) fn start(mut scheduler: Scheduler) -> Self {
         let (ticks, receiver) = mpsc::channel(1);
         let (signals, mut told) = mpsc::channel(2);
         let (report, health) = tokio::sync::watch::channel(None);
@@ -277,19 +283,19 @@ impl Loop {
         }
     }
 
-    async fn tick(&self) {
+    pub(crate) async fn tick(&self) {
         self.ticks.send(()).await.expect("the loop is alive");
     }
 
     /// Waits until the health report is as wanted.
-    async fn until(&mut self, what: &str, wanted: impl Fn(&Health) -> bool) -> Health {
+    pub(crate) async fn until(&mut self, what: &str, wanted: impl Fn(&Health) -> bool) -> Health {
         let seen = self.health.wait_for(|health| health.as_ref().is_some_and(&wanted));
         let seen = tokio::time::timeout(Duration::from_secs(60), seen).await;
         let health = seen.unwrap_or_else(|_| panic!("not within a minute: {what}"));
         health.expect("the loop is alive").clone().expect("a report")
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.signals.send(Signal::Terminate).await.expect("the loop is alive");
         assert_eq!(self.task.await.expect("no panic"), Signal::Terminate);
     }
@@ -363,25 +369,32 @@ fn what_breaks_in_one_night_does_not_stop_the_next() {
     });
 }
 
+/// Two pipelines that are due: one runs, the other waits in line. Each run stops after its load until a
+/// message through the sender lets it go on.
+async fn two_in_line(test: &TestStore) -> (World, Loop, std::sync::mpsc::Sender<()>) {
+    workouts(test).await;
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
+        if point == "after_load" {
+            let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
+            tokio::task::block_in_place(wait).expect("let go");
+        }
+    });
+    let mut watched = Loop::start(world.scheduler(test, &["nightly", "other"]));
+    watched
+        .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
+        .await;
+    // One run at a time: the other pipeline waits in line and has no row yet.
+    one_has_begun(test).await;
+    (world, watched, go)
+}
+
 #[test]
 fn an_overlap_with_the_own_last_run_is_skipped_and_said_once() {
     on_both_stores(|test| async move {
         let test = test;
-        workouts(&test).await;
-        let (go, gate) = std::sync::mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
-        let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
-            if point == "after_load" {
-                let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
-                tokio::task::block_in_place(wait).expect("let go");
-            }
-        });
-        let mut watched = Loop::start(world.scheduler(&test, &["nightly", "other"]));
-        watched
-            .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
-            .await;
-        // One run at a time: the other pipeline waits in line and has no row yet.
-        one_has_begun(&test).await;
+        let (world, mut watched, go) = two_in_line(&test).await;
         world.set("2026-06-02T02:30:00Z");
         watched.tick().await;
         watched
@@ -422,20 +435,7 @@ fn an_overlap_with_the_own_last_run_is_skipped_and_said_once() {
 fn a_signal_lets_the_run_finish_and_what_waits_in_line_not_begin() {
     on_both_stores(|test| async move {
         let test = test;
-        workouts(&test).await;
-        let (go, gate) = std::sync::mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
-        let world = World::new("2026-06-01T02:30:00Z").meddling(move |point| {
-            if point == "after_load" {
-                let wait = || gate.lock().expect("no panic").recv_timeout(Duration::from_secs(60));
-                tokio::task::block_in_place(wait).expect("let go");
-            }
-        });
-        let mut watched = Loop::start(world.scheduler(&test, &["nightly", "other"]));
-        watched
-            .until("both in line", |health| health.pipelines.iter().all(|p| p.running))
-            .await;
-        one_has_begun(&test).await;
+        let (_world, mut watched, go) = two_in_line(&test).await;
         watched.signals.send(Signal::Interrupt).await.expect("alive");
         watched
             .until("stopping", |health| {
@@ -455,7 +455,7 @@ fn a_signal_lets_the_run_finish_and_what_waits_in_line_not_begin() {
 }
 
 /// The program with this store.
-fn paceline(test: &TestStore, arguments: &[&str]) -> Command {
+pub(crate) fn paceline(test: &TestStore, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_paceline"));
     command
         .args(arguments)
@@ -468,7 +468,7 @@ fn paceline(test: &TestStore, arguments: &[&str]) -> Command {
     command
 }
 
-fn pipeline_file(folder: &tempfile::TempDir, text: &str) -> String {
+pub(crate) fn pipeline_file(folder: &tempfile::TempDir, text: &str) -> String {
     let path = folder.path().join("nightly.toml");
     std::fs::write(&path, text).expect("a file");
     path.to_str().expect("UTF-8").to_owned()

@@ -124,7 +124,7 @@ fn a_bad_night_is_undone_and_the_undo_is_undone() {
         let seen = bad.model.model_id.as_deref();
         world
             .store
-            .activate_model(&previous, seen, world.now())
+            .activate_model(&previous, seen, None, world.now())
             .await
             .expect("rollback");
         let night = world.run(NIGHTLY).await;

@@ -21,7 +21,7 @@ fn row(n: i64, segment_id: i64) -> HistoryRow {
         features_used: Some("{}".to_owned()),
         metadata: Some("[]".to_owned()),
         run_id: Some("run".to_owned()),
-        segment_id,
+        segment_id: Some(segment_id),
     }
 }
 
@@ -175,7 +175,7 @@ fn rows_that_were_removed_swapped_or_moved_show() {
     swapped.swap(0, 3);
     assert_eq!(kind(&swapped), "root");
     let mut moved = rows.clone();
-    moved[2].segment_id = 2;
+    moved[2].segment_id = Some(2);
     assert_eq!(kind(&moved), "root");
 }
 

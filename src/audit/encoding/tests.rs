@@ -19,7 +19,7 @@ fn golden() -> HistoryRow {
         features_used: Some("{\"avg_pace\":21.5}".to_owned()),
         metadata: None,
         run_id: Some("r\u{e9}".to_owned()),
-        segment_id: 7,
+        segment_id: Some(7),
     }
 }
 
@@ -53,6 +53,19 @@ fn the_bytes_never_change() {
     assert_eq!(hex(&golden().borrowed().encode()), expected.concat());
 }
 
+/// A row that others wrote is sealed as it stands there: without a segment.
+#[test]
+fn an_adopted_row_has_no_segment_in_its_bytes() {
+    let sealed = golden().borrowed().encode();
+    let adopted = HistoryRow {
+        segment_id: None,
+        ..golden()
+    };
+    let bytes = adopted.borrowed().encode();
+    assert_eq!(bytes[..bytes.len() - 1], sealed[..sealed.len() - 13]);
+    assert_eq!(bytes.last(), Some(&0));
+}
+
 /// The twelve fields that are text, in their order.
 type Fields = Vec<Option<String>>;
 
@@ -73,7 +86,7 @@ fn row(fields: &Fields, confidence: Option<u64>, changed_at: i64, segment_id: i6
         features_used: fields[9].clone(),
         metadata: fields[10].clone(),
         run_id: fields[11].clone(),
-        segment_id,
+        segment_id: Some(segment_id),
     }
 }
 

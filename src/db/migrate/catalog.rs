@@ -73,12 +73,11 @@ impl Snapshot {
         let tables = tables(db).await?;
         let mut parent = None;
         db.query(&PARENT, &none, |row| {
-            let text = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
             parent = Some(Parent {
-                engine: text(0)?,
-                data_type: text(1)?.map(|t| t.to_ascii_lowercase()),
-                charset: text(2)?,
-                collation: text(3)?,
+                engine: row.opt_string(0)?,
+                data_type: row.opt_string(1)?.map(|t| t.to_ascii_lowercase()),
+                charset: row.opt_string(2)?,
+                collation: row.opt_string(3)?,
                 unique_keys: row.int(4)?,
             });
             Ok(())

@@ -60,7 +60,7 @@ macro_rules! migration {
 }
 
 /// All of them.
-pub(super) static MIGRATIONS: [Migration; 15] = [
+pub(super) static MIGRATIONS: [Migration; 25] = [
     migration!(1, "001", Table "workout_summary"),
     migration!(2, "002", Table "pipeline_runs"),
     migration!(3, "003", Table "audit_segments"),
@@ -75,7 +75,17 @@ pub(super) static MIGRATIONS: [Migration; 15] = [
     migration!(12, "012", Table "pipeline_chunks"),
     migration!(13, "013", Table "quarantined_rows"),
     migration!(14, "014", Table "pipeline_lease"),
-    migration!(16, "016", Table "backfill_windows"),
+    migration!(15, "015", Table "model_evaluations"),
+    migration!(16, "016", Trigger "model_evaluations_no_update"),
+    migration!(17, "017", Trigger "model_evaluations_no_delete"),
+    migration!(18, "018", Table "model_feedback"),
+    migration!(19, "019", Table "audit_adopted"),
+    migration!(20, "020", Trigger "audit_adopted_no_update"),
+    migration!(21, "021", Trigger "audit_adopted_no_delete"),
+    migration!(22, "022", Table "audit_leaves"),
+    migration!(23, "023", Trigger "audit_leaves_no_update"),
+    migration!(24, "024", Trigger "audit_leaves_no_delete"),
+    migration!(25, "025", Table "backfill_windows"),
 ];
 
 #[cfg(test)]

@@ -144,10 +144,13 @@ pub(super) async fn run(db: &Db, now: Timestamp) -> Result<MigrationReport, DbEr
     check::check(&before, db.dialect())?;
     if !before.tables.contains_key(BOOKS) {
         let text = BOOKS_TABLE.text(db.dialect());
-        match &db.backend {
-            Backend::MySql(mysql) => mysql.define(BOOKS, &text).await?,
-            Backend::Sqlite(sqlite) => sqlite.define(BOOKS, &text, None)?,
-        }
+        let work = async {
+            match &db.backend {
+                Backend::MySql(mysql) => mysql.define(BOOKS, &text).await,
+                Backend::Sqlite(sqlite) => sqlite.define(BOOKS, &text, None),
+            }
+        };
+        db.by_itself(BOOKS, work).await?;
     }
     let mut applied = Vec::new();
     for migration in unapplied(&before) {
@@ -204,7 +207,10 @@ async fn apply(db: &Db, migration: &Migration, before: &Snapshot, now: Timestamp
     let text = migration.rendered(db.dialect(), before.parent.as_ref());
     let title = migration.title();
     match &db.backend {
-        Backend::Sqlite(sqlite) => sqlite.define(&title, &text, Some((&RECORD, &record))),
+        Backend::Sqlite(sqlite) => {
+            let work = async { sqlite.define(&title, &text, Some((&RECORD, &record))) };
+            db.by_itself(&title, work).await
+        }
         Backend::MySql(_) => {
             let mut attempt = 1;
             while let Err(error) = define_on_mysql(db, migration, &title, &text).await {
@@ -227,7 +233,7 @@ async fn define_on_mysql(db: &Db, migration: &Migration, title: &str, text: &str
     {
         return Ok(());
     }
-    match mysql.define(title, text).await {
+    match db.by_itself(title, mysql.define(title, text)).await {
         // Another process made the trigger between the question and the statement.
         Err(error) => match migration.creates {
             Creates::Trigger(name) if has_trigger(db, name).await? => Ok(()),

@@ -22,7 +22,7 @@ mod insert;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
 
@@ -30,6 +30,7 @@ use super::error::DbError;
 use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
 use super::url::MySqlUrl;
 use super::value::{Params, Row};
+use super::watch::{Moment, Watcher};
 use super::{ConnectOptions, guard};
 
 /// Prepared statements kept on each connection.
@@ -91,11 +92,6 @@ impl MySql {
     async fn acquire(&self) -> Result<Conn, DbError> {
         let options = &self.options;
         let started = Instant::now();
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(options.min_delay)
-            .with_max_delay(options.max_delay)
-            .with_max_times(options.retries)
-            .with_jitter();
         let attempt = || async {
             match tokio::time::timeout(options.connect_timeout, self.pool.get_conn()).await {
                 Ok(Ok(conn)) => Ok(conn),
@@ -107,7 +103,7 @@ impl MySql {
             }
         };
         attempt
-            .retry(backoff)
+            .retry(options.backoff())
             .when(|e| matches!(e, DbError::Unreachable { .. }) && started.elapsed() < options.max_elapsed)
             .await
     }
@@ -143,11 +139,13 @@ impl MySql {
         }
     }
 
-    pub(super) async fn transact(&self, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
+    pub(super) async fn transact(&self, transaction: &Transaction, watcher: &Watcher) -> Result<Vec<u64>, DbError> {
         let mut conn = self.acquire().await?;
         let mut open = begin(&mut conn, transaction.name).await?;
-        let result = steps(&mut open, transaction).await;
-        finish(open, transaction.name, result).await
+        let result = steps(&mut open, transaction, watcher).await;
+        let affected = finish(open, transaction.name, result).await?;
+        watcher.at(Moment::Committed(transaction.name))?;
+        Ok(affected)
     }
 
     pub(super) async fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
@@ -192,9 +190,14 @@ async fn finish<T>(open: mysql_async::Transaction<'_>, name: &str, result: Resul
     result
 }
 
-async fn steps(open: &mut mysql_async::Transaction<'_>, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
+async fn steps(
+    open: &mut mysql_async::Transaction<'_>,
+    transaction: &Transaction,
+    watcher: &Watcher,
+) -> Result<Vec<u64>, DbError> {
     let mut affected = Vec::with_capacity(transaction.steps.len());
     for step in &transaction.steps {
+        watcher.at(Moment::Statement(step.name()))?;
         affected.push(match step {
             Step::Execute {
                 statement,
@@ -208,6 +211,7 @@ async fn steps(open: &mut mysql_async::Transaction<'_>, transaction: &Transactio
             Step::InsertMany { insert, rows } => insert::insert(open, insert, rows).await?,
         });
     }
+    watcher.at(Moment::Commit(transaction.name))?;
     Ok(affected)
 }
 

@@ -21,12 +21,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::DbError;
 use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
 use super::value::{Params, Row};
+use super::watch::{Moment, Watcher};
 use super::{ConnectOptions, check_width, guard};
 
 /// Prepared statements kept on the connection.
@@ -43,14 +44,9 @@ impl Sqlite {
     pub(super) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Self, DbError> {
         let target: Arc<str> = format!("sqlite://{}", path.display()).into();
         let started = Instant::now();
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(options.min_delay)
-            .with_max_delay(options.max_delay)
-            .with_max_times(options.retries)
-            .with_jitter();
         let attempt = || async { blocking(|| open(path, options, &target)) };
         let connection = attempt
-            .retry(backoff)
+            .retry(options.backoff())
             .when(|e| matches!(e, Opening::Locked(_)) && started.elapsed() < options.max_elapsed)
             .await
             .map_err(Opening::into_error)?;
@@ -94,10 +90,11 @@ impl Sqlite {
         blocking(|| self.run(&self.lock(), statement, params))
     }
 
-    pub(super) fn transact(&self, transaction: &Transaction) -> Result<Vec<u64>, DbError> {
-        self.atomically(transaction.name, |open| {
+    pub(super) fn transact(&self, transaction: &Transaction, watcher: &Watcher) -> Result<Vec<u64>, DbError> {
+        let affected = self.atomically(transaction.name, |open| {
             let mut affected = Vec::with_capacity(transaction.steps.len());
             for step in &transaction.steps {
+                watcher.at(Moment::Statement(step.name()))?;
                 affected.push(match step {
                     Step::Execute {
                         statement,
@@ -111,8 +108,11 @@ impl Sqlite {
                     Step::InsertMany { insert, rows } => self.insert(open, insert, rows)?,
                 });
             }
+            watcher.at(Moment::Commit(transaction.name))?;
             Ok(affected)
-        })
+        })?;
+        watcher.at(Moment::Committed(transaction.name))?;
+        Ok(affected)
     }
 
     pub(super) fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {

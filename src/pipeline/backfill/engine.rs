@@ -105,6 +105,10 @@ impl<'a> Engine<'a> {
         let mut stopped = Ok(());
         for (position, job) in jobs.iter().enumerate() {
             self.with.ambient.reached("before_window");
+            if let Err(error) = self.with.ambient.stop.check("backfill", || self.in_words()) {
+                stopped = Err(error);
+                break;
+            }
             let Some(first) = ahead.next().await else { break };
             self.own.forget_before(position.saturating_sub(self.with.concurrency));
             match self.window(position, job, first).await {
@@ -121,6 +125,10 @@ impl<'a> Engine<'a> {
         self.with.ambient.progress.end();
         self.count_again().await;
         stopped
+    }
+
+    fn in_words(&self) -> String {
+        format!("{} windows are done", self.completed)
     }
 
     /// Writes a window, and does it again from its loading after a passing fault.
@@ -219,6 +227,7 @@ impl<'a> Engine<'a> {
                 log_refreshed: self.with.pipeline.log_refreshed,
                 verdicts: changes.iter().map(|change| rows.verdict(change)).collect(),
             };
+            self.with.ambient.stop.check("write", || self.in_words())?;
             let mut after = committed.clone();
             after.add(changes, &chunk.verdicts, chunk.rows());
             let done = (number == last).then(|| self.done(ready, &after, attempts));

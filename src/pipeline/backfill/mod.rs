@@ -32,7 +32,7 @@ use crate::vocab::{RunStatus, Trigger};
 use super::lease::{self, Lease, Refused};
 use super::prepare::Options;
 use super::run::check_privileges;
-use super::{Ambient, RunError};
+use super::{Ambient, RETRIES, RunError, adopt, retrying};
 use engine::{Engine, Setup};
 use report::{BackfillReport, Totals, WindowCounts};
 use scene::{Scene, idle, nothing};
@@ -214,10 +214,11 @@ async fn execute(
     totals: &mut Totals,
     ambient: &Ambient,
 ) -> Result<BackfillReport, RunError> {
+    retrying(RETRIES, || adopt::before_writing(store, ambient)).await?;
     let scene = Scene::set(store, pipeline, options, resolved, ambient).await?;
     ambient.reached("after_train");
-    scene.gate(store, ambient).await?;
-    scene.activate(store).await?;
+    scene.gate(store, run_id, ambient).await?;
+    scene.activate(store, run_id, ambient).await?;
     ambient.reached("after_activate");
     let backfill_id = scene.enter(store, run_id, ambient).await?;
     ambient.reached("after_windows");

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::store::runs::{OutcomeCounts, RowCounts, RunFailure};
 
+use super::super::gate::Gated;
 use super::super::report::{DecisionSummary, MatrixCell, ModelSummary};
 use super::window::Ready;
 
@@ -101,6 +102,8 @@ pub struct BackfillReport {
     pub decision: Option<DecisionSummary>,
     /// The model.
     pub model: Option<ModelSummary>,
+    /// A fresh model and what the gate said of it; None where none was compared.
+    pub gate: Option<Gated>,
     /// Skipped rows by activity.
     pub skipped: BTreeMap<String, u64>,
     /// Transactions that were committed.

@@ -21,12 +21,45 @@ use crate::store::workouts::{LoadedWorkouts, Window};
 use crate::store::{Store, StoreError};
 
 use super::super::choose::{Choice, Chooser, Chosen};
+use super::super::gate::Gated;
 use super::super::{Ambient, Kind, RunError};
 
 /// The most workouts that are in memory at once for training.
 pub const TRAINING_ROWS: usize = 50_000;
 /// Workouts that are looked at together.
 const SLICE_ROWS: usize = 10_000;
+
+/// A chosen model; a fresh one with what the gate says of it on what people said.
+pub(super) struct Judged {
+    pub choice: Choice,
+    /// None where nothing was trained, or there was nothing to hold it against.
+    pub gate: Option<Gated>,
+    /// True where the gate refused this model before: it is registered.
+    pub refused_before: bool,
+}
+
+impl Judged {
+    fn unseen(choice: Choice) -> Self {
+        Self {
+            choice,
+            gate: None,
+            refused_before: false,
+        }
+    }
+
+    /// The churn is not known before the windows are compared; it has a gate of its own.
+    async fn by(chooser: &Chooser<'_>, choice: Choice, ground: &Frame<Features>) -> Result<Self, RunError> {
+        let (gate, refused_before) = match &choice.chosen {
+            Chosen::Fresh(fresh) => (chooser.judge(ground, fresh, None).await?, chooser.was_refused(fresh)),
+            Chosen::Active(_) | Chosen::EraOnly => (None, false),
+        };
+        Ok(Self {
+            choice,
+            gate,
+            refused_before,
+        })
+    }
+}
 
 /// Chooses the model as a run of the whole source would.
 pub(super) async fn choose(
@@ -35,21 +68,25 @@ pub(super) async fn choose(
     chooser: &Chooser<'_>,
     seed: u64,
     ambient: &Ambient,
-) -> Result<Choice, RunError> {
+) -> Result<Judged, RunError> {
     let source = Window {
         from: pipeline.from,
         to: pipeline.to,
     };
     if chooser.never_trains() {
         let nothing = Digester::default().finish();
-        return chooser.follow(chooser.decision(&nothing), None).await;
+        let choice = chooser.follow(chooser.decision(&nothing), None).await?;
+        return Ok(Judged::unseen(choice));
     }
     let count = store.count_workouts(source).await.map_err(load)?;
     ambient.progress.begin("loading", Some(count));
     let choice = if count <= TRAINING_ROWS as u64 {
         let features = load_features(store, pipeline, source, |_| true).await?;
         ambient.progress.end();
-        chooser.choose(&features).await
+        match chooser.choose(&features).await {
+            Ok(choice) => Judged::by(chooser, choice, &features).await,
+            Err(error) => Err(error),
+        }
     } else {
         choose_by_sample(store, pipeline, source, chooser, seed, ambient).await
     };
@@ -68,11 +105,11 @@ async fn choose_by_sample(
     chooser: &Chooser<'_>,
     seed: u64,
     ambient: &Ambient,
-) -> Result<Choice, RunError> {
+) -> Result<Judged, RunError> {
     let (fingerprint, highest) = survey(store, pipeline, source, chooser.bounds(), seed, ambient).await?;
     let decision = chooser.decision(&fingerprint);
     if !matches!(decision, Decision::Train { .. }) {
-        return chooser.follow(decision, None).await;
+        return Ok(Judged::unseen(chooser.follow(decision, None).await?));
     }
     let answered: HashSet<String> = store
         .feedback(false)
@@ -84,7 +121,11 @@ async fn choose_by_sample(
     let keep = |id: &str| rank(seed, id) <= highest || answered.contains(id);
     let features = load_features(store, pipeline, source, keep).await?;
     let choice = chooser.follow(decision, Some(&features)).await?;
-    Ok(told_of_all(choice, &fingerprint, features.height(), seed))
+    let judged = Judged::by(chooser, choice, &features).await?;
+    Ok(Judged {
+        choice: told_of_all(judged.choice, &fingerprint, features.height(), seed),
+        ..judged
+    })
 }
 
 /// The registry holds what the decision was made on: the fingerprint of all rows.

@@ -14,21 +14,24 @@ use crate::id::RunId;
 use crate::stage::model::Model;
 use crate::store::backfill::{NewBackfill, Reopen, StoredWindow};
 use crate::store::lifecycle::Registration;
+use crate::store::taught::Answered;
 use crate::store::{Store, StoreError};
 use crate::time::WorkoutDate;
 
 use super::super::choose::{Choice, Chooser, Chosen};
+use super::super::gate::Gated;
 use super::super::report::{decision_of, model_of, outcome_counts};
-use super::super::run::register;
+use super::super::run::Desk;
 use super::super::write::rows_of;
 use super::super::{Ambient, Kind, RETRIES, RunError, retrying};
 use super::ahead::Ahead;
 use super::engine::retry_one;
 use super::report::{BackfillReport, FailedWindow, Totals, WindowCounts, WindowPlan};
+use super::sample::{self, Judged};
 use super::start::{Job, Resolved, Way, command};
 use super::window::Preparer;
 use super::windows::{DateWindow, Span, shown};
-use super::{BackfillOptions, MAX_CONCURRENCY, Reprocess, sample};
+use super::{BackfillOptions, MAX_CONCURRENCY, Reprocess};
 
 /// The most stretches of windows that are counted one by one for the progress bar.
 const COUNTED_STRETCHES: usize = 32;
@@ -42,6 +45,9 @@ pub(super) struct Scene<'a> {
     chosen: Chosen,
     model: Arc<Model>,
     decision: String,
+    gate: Option<Gated>,
+    refused_before: bool,
+    again: Option<Answered>,
     pub jobs: Vec<Job>,
 }
 
@@ -60,12 +66,18 @@ impl<'a> Scene<'a> {
             let choice = sample::choose(store, pipeline, &chooser, seed, ambient).await?;
             Ok((choice, chooser.active_id()))
         };
-        let (choice, seen_active) = retrying(RETRIES, attempt).await?;
-        let Choice {
-            chosen,
-            model,
-            decision,
-        } = choice;
+        let (judged, seen_active) = retrying(RETRIES, attempt).await?;
+        let Judged {
+            choice:
+                Choice {
+                    chosen,
+                    model,
+                    decision,
+                    again,
+                },
+            gate,
+            refused_before,
+        } = judged;
         let model_id = chosen.model_ref().map(|(id, _)| id);
         let jobs = resolved.jobs(options, model_id);
         Ok(Self {
@@ -75,6 +87,9 @@ impl<'a> Scene<'a> {
             seen_active,
             model: Arc::new(model),
             decision,
+            gate,
+            refused_before,
+            again,
             jobs,
             chosen,
         })
@@ -131,9 +146,25 @@ impl<'a> Scene<'a> {
         churn > self.pipeline.max_churn && !self.options.run.accept_churn
     }
 
-    /// Stops a backfill that would relabel too much, before anything is written. Its windows are looked at
-    /// together: in a month of three workouts one of them is a third.
-    pub async fn gate(&self, store: &Store, ambient: &Ambient) -> Result<(), RunError> {
+    fn desk<'d>(&'d self, store: &'d Store, run_id: &'d RunId, ambient: &'d Ambient) -> Desk<'d> {
+        Desk {
+            store,
+            run_id,
+            gate: self.gate.as_ref(),
+            ambient,
+        }
+    }
+
+    /// Stops a backfill whose fresh model the gate refuses, or that would relabel too much, before anything
+    /// is classified. Its windows are looked at together: in a month of three workouts one of them is a third.
+    pub async fn gate(&self, store: &Store, run_id: &RunId, ambient: &Ambient) -> Result<(), RunError> {
+        let desk = self.desk(store, run_id, ambient);
+        if let (Chosen::Fresh(fresh), Some(gate)) = (&self.chosen, self.gate.as_ref().filter(|gate| !gate.admitted)) {
+            if !self.refused_before {
+                desk.register(fresh, &Registration::Archive, Some(gate.note())).await?;
+            }
+            return Err(gate.refusal());
+        }
         let load = |error: StoreError| RunError::store("load", error);
         if self.options.run.accept_churn || !store.has_classifications().await.map_err(load)? {
             return Ok(());
@@ -150,21 +181,24 @@ impl<'a> Scene<'a> {
         );
         if let Chosen::Fresh(fresh) = &self.chosen {
             let note = format!("stopped by the churn gate: {found}");
-            register(store, fresh, &Registration::Archive, Some(note)).await?;
+            desk.register(fresh, &Registration::Archive, Some(note)).await?;
         }
         let hint =
             "nothing was classified; look at it with --dry-run, then do it with --accept-churn or raise gate.max_churn";
         Err(RunError::new("gate", Kind::Gate, found, hint))
     }
 
-    pub async fn activate(&self, store: &Store) -> Result<(), RunError> {
-        let Chosen::Fresh(fresh) = &self.chosen else {
-            return Ok(());
-        };
-        let registration = Registration::Activate {
-            seen_active: self.seen_active.clone(),
-        };
-        register(store, fresh, &registration, None).await
+    pub async fn activate(&self, store: &Store, run_id: &RunId, ambient: &Ambient) -> Result<(), RunError> {
+        let desk = self.desk(store, run_id, ambient);
+        match &self.chosen {
+            Chosen::Fresh(fresh) => {
+                let seen_active = self.seen_active.clone();
+                desk.register(fresh, &Registration::Activate { seen_active }, None)
+                    .await
+            }
+            Chosen::Active(row) => desk.learn_again(&row.model_id, self.again.as_ref()).await,
+            Chosen::EraOnly => Ok(()),
+        }
     }
 
     /// Enters the windows of a new backfill, or opens those of an old one again; its id.
@@ -246,6 +280,7 @@ impl<'a> Scene<'a> {
             matrix: totals.matrix_cells(),
             decision: Some(decision_of(&self.chosen, &self.decision)),
             model: Some(model_of(&self.chosen, &self.model, self.chosen.model_ref().is_some())),
+            gate: self.gate.clone(),
             skipped: totals.skipped.clone(),
             chunks: totals.chunks,
             ..nothing(self.pipeline, self.options)
@@ -343,6 +378,7 @@ pub(super) fn nothing(pipeline: &Pipeline, options: &BackfillOptions) -> Backfil
         matrix: Vec::new(),
         decision: None,
         model: None,
+        gate: None,
         skipped: Default::default(),
         chunks: 0,
         failed: Vec::new(),

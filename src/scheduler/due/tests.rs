@@ -12,9 +12,10 @@ const MINUTE: i64 = 60_000_000;
 
 fn schedule(cron: &str, zone: &str, catchup: Catchup) -> Schedule {
     Schedule {
-        cron: CronText::parse(cron).expect("a pattern"),
+        cron: Some(CronText::parse(cron).expect("a pattern")),
         zone: parse_zone(zone).expect("a zone"),
         catchup,
+        on_feedback: false,
     }
 }
 
@@ -156,12 +157,23 @@ fn half_an_hour_is_skipped_and_repeated_too() {
     let started = starts(&schedule, t("2026-04-04T00:00Z"), t("2026-04-05T00:00Z"));
     assert_eq!(started, [t("2026-04-04T14:45Z")]);
     let skipped = Schedule {
-        cron: CronText::parse("15 2 * * *").expect("a pattern"),
+        cron: Some(CronText::parse("15 2 * * *").expect("a pattern")),
         ..schedule
     };
     // Set forward at 02:00 (+10:30) to 02:30 (+11), at 15:30 UTC.
     let started = starts(&skipped, t("2026-10-03T00:00Z"), t("2026-10-04T00:00Z"));
     assert_eq!(started, [t("2026-10-03T15:30Z")]);
+}
+
+#[test]
+fn without_a_pattern_nothing_is_ever_due() {
+    let watching = Schedule {
+        cron: None,
+        ..schedule("@daily", "UTC", Catchup::Last)
+    };
+    let now = t("2026-04-04T00:00Z");
+    assert_eq!(due(&watching, None, now), Due::NotDue { next: None });
+    assert!(next_n(&watching, now, 5).is_empty());
 }
 
 #[test]

@@ -47,11 +47,35 @@ fn the_table_decides() {
         ),
     ];
     for (all, earlier, churn, verdict, words) in cases {
-        let (found, reason) = conclude(&all, &earlier, 6, churn, &limits);
+        let scores = Scores {
+            all,
+            stored: all,
+            earlier,
+        };
+        let (found, reason) = conclude(&scores, 6, churn, &limits);
         assert_eq!(found, verdict, "{all:?} {earlier:?} {churn:?}: {reason}");
         assert!(reason.starts_with(words), "{reason}");
         assert_eq!(found.admits(), verdict != Verdict::Fail);
     }
+}
+
+/// Most of a slow runner's history is `mixed` by a model that finds a run barely likelier: told apart as runs
+/// and walks it is right by chance, by what would be stored it is wrong.
+#[test]
+fn a_churn_can_be_worth_it_by_the_labels_that_would_be_stored() {
+    let limits = Limits {
+        max_churn: Some(0.25),
+        ..Limits::default()
+    };
+    let judge = |all, stored| {
+        let earlier = score(0, 0);
+        conclude(&Scores { all, stored, earlier }, 6, Some(0.9), &limits)
+    };
+    let (found, reason) = judge(score(4, 0), score(9, 0));
+    assert_eq!(found, Verdict::Pass, "{reason}");
+    assert!(reason.contains("by the labels that would be stored, on 9"), "{reason}");
+    assert_eq!(judge(score(4, 0), score(5, 0)).0, Verdict::Fail);
+    assert_eq!(judge(score(0, 1), score(9, 0)).0, Verdict::Fail, "worse is worse");
 }
 
 /// Trains the active model on `taught` and puts the candidate of `feedback` before the gate.

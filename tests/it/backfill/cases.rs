@@ -263,7 +263,10 @@ fn another_model_midway_stops_it_and_resumed_it_starts_over() {
         let ambient = at(world.ambient(), "before_window", 3, move || {
             now_do(async {
                 let store = Store::new(connect(&url).await.expect("connect"));
-                store.activate_model(&to, Some(&seen), instant).await.expect("activate");
+                store
+                    .activate_model(&to, Some(&seen), None, instant)
+                    .await
+                    .expect("activate");
             });
         });
         let stopped = backfill(&world.store, &pipeline(NIGHTLY), &kept, &ambient).await;

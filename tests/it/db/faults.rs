@@ -1,9 +1,5 @@
 //! Connections that break at the worst moment, and TLS.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use paceline::db::error::DbError;
@@ -13,6 +9,7 @@ use paceline::db::value::Params;
 use paceline::db::{ConnectOptions, Db};
 
 use crate::support::mariadb;
+use crate::support::wire::{COMMIT, Cut, Side, Wire};
 use crate::support::{TestStore, admin_text, block_on, connect, quick, sql};
 
 static ADD: Statement = Statement::portable("add", "INSERT INTO t (id) VALUES (:id)");
@@ -24,84 +21,6 @@ static INTO_T: Insert = Insert {
     sqlite_tail: "",
 };
 
-const HONEST: u8 = 0;
-const CUT_BEFORE_COMMIT: u8 = 1;
-const CUT_AFTER_COMMIT: u8 = 2;
-const CUT_AT_INSERT: u8 = 3;
-
-/// A wire to the server that can be told to break at a COMMIT or an INSERT.
-struct Wire {
-    port: u16,
-    mode: Arc<AtomicU8>,
-}
-
-impl Wire {
-    fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("its address").port();
-        let mode = Arc::new(AtomicU8::new(HONEST));
-        let shared = Arc::clone(&mode);
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let server = TcpStream::connect(("127.0.0.1", mariadb::server().port)).expect("the server");
-                let (from, to) = (client.try_clone().expect("clone"), server.try_clone().expect("clone"));
-                let mode = Arc::clone(&shared);
-                std::thread::spawn(move || forward(from, to, |packet| broken(&mode, packet)));
-                std::thread::spawn(move || forward(server, client, |_| Broken::Not));
-            }
-        });
-        Self { port, mode }
-    }
-
-    fn url(&self, of: &str) -> String {
-        of.replace(&format!(":{}/", mariadb::server().port), &format!(":{}/", self.port))
-    }
-
-    fn set(&self, mode: u8) {
-        self.mode.store(mode, Ordering::SeqCst);
-    }
-}
-
-enum Broken {
-    Not,
-    Before,
-    After,
-}
-
-fn broken(mode: &AtomicU8, packet: &[u8]) -> Broken {
-    let holds = |text: &[u8]| packet.windows(text.len()).any(|w| w == text);
-    match mode.load(Ordering::SeqCst) {
-        CUT_BEFORE_COMMIT if holds(b"\x03COMMIT") => Broken::Before,
-        CUT_AFTER_COMMIT if holds(b"\x03COMMIT") => Broken::After,
-        CUT_AT_INSERT if holds(b"INSERT INTO t") => Broken::Before,
-        _ => Broken::Not,
-    }
-}
-
-fn forward(mut from: TcpStream, mut to: TcpStream, judge: impl Fn(&[u8]) -> Broken) {
-    let mut buffer = [0; 65_536];
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
-        let packet = &buffer[..length];
-        match judge(packet) {
-            Broken::Not => {
-                if to.write_all(packet).is_err() {
-                    break;
-                }
-            }
-            Broken::Before => break,
-            Broken::After => {
-                // The client's side is cut first, so that the server's answer cannot slip through.
-                let _ = from.shutdown(Shutdown::Both);
-                let _ = to.write_all(packet);
-                std::thread::sleep(Duration::from_millis(100));
-                break;
-            }
-        }
-    }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
-}
-
 fn add(id: i64) -> Transaction {
     Transaction::new("add one").execute(&ADD, Params::none().with("id", id), Expect::Rows(1))
 }
@@ -111,20 +30,20 @@ fn a_connection_lost_during_commit_is_an_unknown_outcome() {
     block_on(async {
         let store = TestStore::mariadb().await;
         store.run("CREATE TABLE t (id INT PRIMARY KEY)").await;
-        let wire = Wire::new();
+        let wire = Wire::new(mariadb::server().port);
         let db = connect(&wire.url(&store.url)).await.expect("connect");
         db.transact(&add(1)).await.expect("an honest wire");
-        for (mode, id, rows) in [(CUT_BEFORE_COMMIT, 2, "1"), (CUT_AFTER_COMMIT, 3, "2")] {
-            wire.set(mode);
+        for (side, id, rows) in [(Side::Before, 2, "1"), (Side::After, 3, "2")] {
+            let (text, nth) = (COMMIT, 0);
+            wire.cut(Cut { text, nth, side });
             let error = db.transact(&add(id)).await.expect_err("the wire breaks");
             assert!(
                 matches!(&error, DbError::CommitUnknown { transaction, .. } if transaction == "add one"),
                 "{error:?}"
             );
             assert!(error.is_transient());
-            wire.set(HONEST);
             tokio::time::sleep(Duration::from_millis(300)).await;
-            assert_eq!(store.rows("SELECT COUNT(*) FROM t").await, [[rows]], "mode {mode}");
+            assert_eq!(store.rows("SELECT COUNT(*) FROM t").await, [[rows]], "{side:?}");
         }
         db.transact(&add(4)).await.expect("a new connection is made");
     });
@@ -135,20 +54,25 @@ fn a_connection_lost_before_commit_wrote_nothing_and_an_execute_is_unknown() {
     block_on(async {
         let store = TestStore::mariadb().await;
         store.run("CREATE TABLE t (id INT PRIMARY KEY)").await;
-        let wire = Wire::new();
+        let wire = Wire::new(mariadb::server().port);
         let db = connect(&wire.url(&store.url)).await.expect("connect");
-        wire.set(CUT_AT_INSERT);
+        let at_insert = Cut {
+            text: b"INSERT INTO t",
+            nth: 0,
+            side: Side::Before,
+        };
+        wire.cut(at_insert);
         let error = db.transact(&add(1)).await.expect_err("the wire breaks");
         assert!(
             matches!(&error, DbError::Transient { statement, .. } if statement == "add"),
             "{error:?}"
         );
+        wire.cut(at_insert);
         let error = db
             .execute(&ADD, &Params::none().with("id", 2i64))
             .await
             .expect_err("breaks again");
         assert!(matches!(error, DbError::CommitUnknown { .. }), "{error:?}");
-        wire.set(HONEST);
         assert!(store.rows("SELECT id FROM t").await.is_empty());
         db.execute(&ADD, &Params::none().with("id", 2i64))
             .await

@@ -14,6 +14,8 @@ const HISTORY: &str = "INSERT INTO workout_classification_history \
 const SEGMENT: &str = "INSERT INTO audit_segments \
     (segment_id, row_count, merkle_root, prev_head, head, encoding_version, sealed_at) \
     VALUES (1, 1, 'r1', 'h0', 'h1', 1, '2026-01-02 03:04:05')";
+const ADOPTED: &str = "INSERT INTO audit_adopted (first_history_id, last_history_id, segment_id) VALUES (1, 1, 1)";
+const LEAVES: &str = "INSERT INTO audit_leaves (segment_id, part_no, leaves) VALUES (1, 0, '[]')";
 
 fn classification(workout: &str) -> String {
     format!(
@@ -44,7 +46,7 @@ fn assert_constraint(error: &DbError) {
 #[test]
 fn history_and_segments_are_append_only() {
     on_both_stores(|store| async move {
-        for text in [WORKOUT, HISTORY, SEGMENT] {
+        for text in [WORKOUT, HISTORY, SEGMENT, ADOPTED, LEAVES] {
             assert_eq!(store.run(text).await, 1);
         }
         let history = store.rows("SELECT * FROM workout_classification_history").await;
@@ -69,6 +71,10 @@ fn history_and_segments_are_append_only() {
             ),
             ("UPDATE audit_segments SET row_count = 2", "audit_segments", "UPDATE"),
             ("DELETE FROM audit_segments", "audit_segments", "DELETE"),
+            ("UPDATE audit_adopted SET segment_id = 2", "audit_adopted", "UPDATE"),
+            ("DELETE FROM audit_adopted", "audit_adopted", "DELETE"),
+            ("UPDATE audit_leaves SET part_no = 2", "audit_leaves", "UPDATE"),
+            ("DELETE FROM audit_leaves", "audit_leaves", "DELETE"),
         ] {
             let error = store.refused(text).await;
             assert_constraint(&error);
@@ -291,7 +297,7 @@ fn tables_and_columns_are_the_same_on_both() {
         }
     });
     let found = found.into_inner().expect("no panic");
-    assert_eq!(found[0].len(), 12);
+    assert_eq!(found[0].len(), 16);
     assert_eq!(found[0], found[1]);
     let history = &found[0]["workout_classification_history"];
     assert_eq!(history.join(" "), HISTORY_COLUMNS);

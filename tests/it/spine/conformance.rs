@@ -172,7 +172,7 @@ cases! {
         assert_eq!((report.status, report.rows_written), ("candidate", 0));
         assert_eq!(world.count("workout_ml_classifications").await, 0);
         let id = report.model.model_id.expect("a model");
-        world.store.activate_model(&id, None, world.now()).await.expect("activate");
+        world.store.activate_model(&id, None, None, world.now()).await.expect("activate");
         let run = world.run(NIGHTLY).await;
         assert_eq!(run.model.model_id.as_deref(), Some(id.as_str()));
     }
@@ -184,9 +184,9 @@ cases! {
         let seen = Some(second.as_str());
         let back = world.store.previous_active_model().await.expect("query");
         assert_eq!(back.as_deref(), Some(first.as_str()));
-        world.store.activate_model(&first, seen, world.now()).await.expect("rollback");
+        world.store.activate_model(&first, seen, None, world.now()).await.expect("rollback");
         world.store.retire_model(&second, ModelStatus::Failed, "labels half the workouts wrongly", world.now()).await.expect("fail");
-        world.store.activate_model(&second, Some(&first), world.now()).await.expect_err("failed models stay failed");
+        world.store.activate_model(&second, Some(&first), None, world.now()).await.expect_err("failed models stay failed");
         world.store.retire_model(&first, ModelStatus::Deprecated, "superseded", world.now()).await.expect("deprecate");
         assert!(world.store.active_model().await.expect("query").is_none());
     }

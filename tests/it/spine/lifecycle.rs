@@ -45,8 +45,10 @@ async fn race(world: &World, ids: &[String]) {
         assert_eq!(seen.len(), 1, "round {round}");
         let contenders: Vec<&String> = ids.iter().filter(|id| **id != seen[0]).collect();
         let (a, b) = tokio::join!(
-            world.store.activate_model(contenders[0], Some(&seen[0]), world.now()),
-            other.activate_model(contenders[1], Some(&seen[0]), world.now()),
+            world
+                .store
+                .activate_model(contenders[0], Some(&seen[0]), None, world.now()),
+            other.activate_model(contenders[1], Some(&seen[0]), None, world.now()),
         );
         let now_active = active(world).await;
         assert_eq!(now_active.len(), 1, "round {round}: {a:?} {b:?}");

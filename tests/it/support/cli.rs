@@ -27,6 +27,14 @@ const LEDGER: &str = "pipeline_runs";
 /// The table of who holds which pipeline.
 const LEASE: &str = "pipeline_lease";
 
+/// What would change a command behind a test's back.
+const INHERITED: [&str; 4] = [
+    "RUST_LOG",
+    "PACELINE_CRASH_AT",
+    "PACELINE_HOLD_AT",
+    "PACELINE_HOLD_FILE",
+];
+
 /// No command of a test may take longer.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -82,16 +90,26 @@ impl Paceline {
         &self.url
     }
 
-    /// Runs the binary in the package's folder (`pipelines/nightly.toml` is a path) with an empty
-    /// standard input that is no terminal. Panics where an output shows the password or a panic.
-    pub fn run(&self, args: &[&str]) -> Outcome {
-        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_paceline"));
+    /// The command, ready to be started with pipes for its outputs.
+    pub fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_paceline"));
         command.args(["--now", &self.now]).args(args);
-        for inherited in ["RUST_LOG", "PACELINE_CRASH_AT"] {
+        for inherited in INHERITED {
             command.env_remove(inherited);
         }
         command.env("DATABASE_URL", &self.url).env("NO_COLOR", "1");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(std::process::Stdio::null());
+        command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        command
+    }
+
+    /// Runs the binary in the package's folder (`pipelines/nightly.toml` is a path) with an empty
+    /// standard input that is no terminal. Panics where an output shows the password or a panic.
+    pub fn run(&self, args: &[&str]) -> Outcome {
+        let mut command = assert_cmd::Command::from_std(self.command(args));
         let output = command.timeout(TIMEOUT).output().expect("the binary starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output in UTF-8");
         let outcome = Outcome {

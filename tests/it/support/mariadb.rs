@@ -17,10 +17,10 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 
 /// The tests' user. Its password holds every character that a URL has a meaning for.
-const USER: &str = "paceline";
+pub(super) const USER: &str = "paceline";
 const PASSWORD: &str = "p@ss:w/rd#?%1+ü";
 /// [`PASSWORD`] as it stands in a URL.
-const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd%23%3F%251+%C3%BC";
+pub(super) const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd%23%3F%251+%C3%BC";
 
 /// How long the server may take to answer.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -77,6 +77,37 @@ pub fn url_with_password(of: &str, password: &str) -> String {
     url(USER, password, database_of(of))
 }
 
+/// Makes the tables of `to` hold what those of `from` hold, in every table that both have. TRUNCATE fires no
+/// trigger, so append-only tables are no exception.
+pub fn copy_tables(from: &str, to: &str) {
+    let (from, to) = (database_of(from).to_owned(), database_of(to).to_owned());
+    let socket = server().socket.clone();
+    in_own_runtime(move || async move {
+        let mut conn = administrator(&socket).await.expect("log in as administrator");
+        let columns: Vec<(String, String)> = conn
+            .exec(
+                "SELECT table_name, GROUP_CONCAT(column_name ORDER BY ordinal_position) \
+                 FROM information_schema.columns \
+                 WHERE table_schema = ? AND extra NOT LIKE '%GENERATED%' GROUP BY table_name ORDER BY table_name",
+                (&from,),
+            )
+            .await
+            .expect("its columns");
+        let unchecked = "SET foreign_key_checks = 0".to_owned();
+        let copies = columns.iter().flat_map(|(table, columns)| {
+            [
+                format!("TRUNCATE {to}.{table}"),
+                format!("INSERT INTO {to}.{table} ({columns}) SELECT {columns} FROM {from}.{table}"),
+            ]
+        });
+        for statement in [unchecked].into_iter().chain(copies) {
+            let done = conn.query_drop(&statement).await;
+            done.unwrap_or_else(|e| panic!("{statement}: {e}"));
+        }
+        conn.disconnect().await.expect("disconnect");
+    });
+}
+
 /// The database that a URL of this module names.
 pub fn database_of(url: &str) -> &str {
     url.rsplit('/').next().expect("a database")
@@ -107,7 +138,7 @@ fn url(user: &str, password: &str, database: &str) -> String {
 }
 
 /// Tests call from inside a runtime, where a second one cannot block: so, a thread.
-fn in_own_runtime<F, Fut, T>(work: F) -> T
+pub(super) fn in_own_runtime<F, Fut, T>(work: F) -> T
 where
     F: FnOnce() -> Fut + Send + 'static,
     Fut: Future<Output = T>,
@@ -124,7 +155,7 @@ where
     .expect("the administrator's thread")
 }
 
-async fn administrator(socket: &Path) -> mysql_async::Result<Conn> {
+pub(super) async fn administrator(socket: &Path) -> mysql_async::Result<Conn> {
     let options = OptsBuilder::default().socket(socket.to_str()).user(Some("root"));
     Conn::new(options).await
 }
@@ -182,7 +213,7 @@ fn start() -> Server {
 
 /// Every DDL statement waits for the disk several times, whatever the settings: in memory a migration
 /// takes a tenth of the time. Containers often have 64 MB of it, which is not enough.
-fn roomy_folder() -> PathBuf {
+pub(super) fn roomy_folder() -> PathBuf {
     const IN_MEMORY: &str = "/dev/shm";
     const NEEDED_KB: u64 = 2_000_000;
     let df = Command::new("df").args(["-Pk", IN_MEMORY]).output();
@@ -199,7 +230,7 @@ fn roomy_folder() -> PathBuf {
 
 /// Options of both programs. mariadbd refuses to run as root unless told to; and it removes the
 /// temporary tables that it finds where it starts, another server's too, so each has a folder of its own.
-fn common(data: &Path) -> Vec<String> {
+pub(super) fn common(data: &Path) -> Vec<String> {
     let temporary = data.parent().expect("the server's folder");
     let mut options = vec![
         format!("--datadir={}", data.display()),
@@ -212,7 +243,7 @@ fn common(data: &Path) -> Vec<String> {
     options
 }
 
-fn install(data: &Path, folder: &Path) {
+pub(super) fn install(data: &Path, folder: &Path) {
     let output = Command::new("mariadb-install-db")
         .arg("--no-defaults")
         .args(common(data))
@@ -245,13 +276,13 @@ fn certificate(folder: &Path) -> Option<PathBuf> {
     done.status.success().then(|| folder.join("ca.pem"))
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 
 /// Waits until the server answers, then makes the tests' user.
-fn await_answer(socket: &Path, log: &Path) {
+pub(super) fn await_answer(socket: &Path, log: &Path) {
     let started = Instant::now();
     loop {
         let path = socket.to_owned();

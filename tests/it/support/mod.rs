@@ -8,6 +8,8 @@
 
 pub mod cli;
 pub mod mariadb;
+pub mod private;
+pub mod wire;
 pub mod world;
 
 use std::future::Future;
@@ -99,6 +101,31 @@ impl TestStore {
         let url = mariadb::fresh_database();
         Self {
             db: connect(&url).await.expect("connect"),
+            url,
+            dialect: Dialect::MySql,
+            folder: None,
+        }
+    }
+
+    /// The same SQLite store once more, in a folder of its own.
+    pub async fn sqlite_copy(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("paceline.db");
+        self.run(&format!("VACUUM INTO '{}'", file.display())).await;
+        let url = format!("sqlite://{}", file.display());
+        Self {
+            db: connect(&url).await.expect("connect"),
+            url,
+            dialect: Dialect::Sqlite,
+            folder: Some(folder),
+        }
+    }
+
+    /// A database on a server that is there already, opened as patiently as the program opens one.
+    pub async fn on_server(url: String) -> Self {
+        let parsed: DatabaseUrl = url.parse().expect("a URL");
+        Self {
+            db: Db::connect(&parsed, &ConnectOptions::default()).await.expect("connect"),
             url,
             dialect: Dialect::MySql,
             folder: None,

@@ -33,11 +33,15 @@ pub const TABLES: &[(&str, &str)] = &[
     ("workout_classification_history", "history_id"),
     ("ml_model_registry", "registry_id"),
     ("audit_segments", "segment_id"),
+    ("audit_adopted", "first_history_id"),
+    ("audit_leaves", "segment_id, part_no"),
     ("pipeline_runs", "run_id"),
     ("pipeline_chunks", "run_id, chunk_no"),
     ("quarantined_rows", "quarantine_id"),
     ("user_classification_feedback", "feedback_id"),
     ("backfill_windows", "backfill_id, window_no"),
+    ("model_evaluations", "evaluation_id"),
+    ("model_feedback", "model_id, first_id"),
 ];
 
 /// One store and the world around it.
@@ -87,6 +91,7 @@ impl World {
             entropy: Arc::new(move || entropy.fetch_add(1, Ordering::SeqCst)),
             progress: Arc::new(Silent),
             process: paceline::pipeline::lease::Process::default(),
+            stop: paceline::pipeline::stop::Stop::default(),
             at_point: Arc::new(move |point| points.lock().expect("not poisoned").push(point)),
         }
     }

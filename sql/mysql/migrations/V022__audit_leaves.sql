@@ -1,0 +1,11 @@
+-- What each segment's root was computed over: its leaf hashes in order with the workout of each, as JSON
+-- [["hash", "workout_id"], ..], at most 1,000 a row. The root alone says that a row was changed; with
+-- this list verify says which. It proves nothing by itself: a list that does not hash to the root is
+-- reported and not used.
+CREATE TABLE IF NOT EXISTS audit_leaves (
+    segment_id BIGINT NOT NULL,
+    part_no INT NOT NULL,
+    leaves LONGTEXT NOT NULL,
+    PRIMARY KEY (segment_id, part_no),
+    CONSTRAINT chk_audit_leaves_json CHECK (JSON_VALID(leaves))
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -1,5 +1,0 @@
--- How many workouts carry each label now.
-SELECT current_classification, COUNT(*)
-FROM workout_ml_classifications
-GROUP BY current_classification
-ORDER BY current_classification
