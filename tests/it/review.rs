@@ -11,7 +11,7 @@ use paceline::pipeline::session::{Desk, Key, Session, Summary, Told};
 use paceline::stage::decide::ReusePolicy;
 use paceline::stage::features::Activities;
 use paceline::stage::review::{Item, Reason, Said, words};
-use paceline::store::taught::Answered;
+use paceline::store::taught::Answered as Numbers;
 use paceline::store::workouts::Window;
 use paceline::vocab::{FeedbackType, Label};
 
@@ -331,7 +331,7 @@ fn a_word_is_asked_again_once_and_only_after_a_model_was_taught_it() {
             let left = queue(&world, 400).await.items;
             assert!(left.iter().all(|i| i.workout_id != item.workout_id), "not learnt yet");
             let active = world.store.active_model().await.expect("query").expect("a model");
-            let said = Answered::of([asked]);
+            let said = Numbers::of([asked]);
             let learnt = world.store.learn_again(&active.model_id, &said, world.now()).await;
             learnt.expect("learnt");
         }

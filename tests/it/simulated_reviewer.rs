@@ -273,8 +273,8 @@ fn a_slow_runner_is_believed_after_ten_answers_through_the_pipeline() {
     });
 }
 
-/// Whichever slow runner it is: the gate lets the candidate in after ten answers. Of these sixteen one is left
-/// with one workout in eighteen called a walk, all others with fewer than one in fifty.
+/// Whichever slow runner it is: the gate lets the candidate in after ten answers. Of these sixteen two are left
+/// with a few workouts in a hundred called walks, all others with fewer than two.
 #[test]
 fn every_slow_runner_is_believed_after_ten_answers() {
     let mut doubted = Vec::new();
@@ -295,7 +295,7 @@ fn every_slow_runner_is_believed_after_ten_answers() {
             doubted.push(seed);
         }
     }
-    assert_eq!(doubted, [14]);
+    assert_eq!(doubted, [14, 15]);
 }
 
 /// The history as a file in the table's own columns.
