@@ -11,6 +11,7 @@ use paceline::pipeline::session::{Desk, Key, Session, Summary, Told};
 use paceline::stage::decide::ReusePolicy;
 use paceline::stage::features::Activities;
 use paceline::stage::review::{Item, Reason, Said, words};
+use paceline::store::taught::Answered as Numbers;
 use paceline::store::workouts::Window;
 use paceline::vocab::{FeedbackType, Label};
 
@@ -308,8 +309,10 @@ fn an_acceptance_means_what_was_shown() {
     });
 }
 
+/// A model that was not taught a word must contradict it, so nobody is asked again before; one that was taught
+/// it and still contradicts it is a reason to ask once more.
 #[test]
-fn a_word_that_is_said_again_against_the_model_is_not_asked_a_third_time() {
+fn a_word_is_asked_again_once_and_only_after_a_model_was_taught_it() {
     on_both_stores(async |store| {
         let (world, items) = classified(store, 12).await;
         let binary = |item: &&Item| matches!(item.classification, Label::RealRun | Label::PupWalk);
@@ -325,6 +328,12 @@ fn a_word_that_is_said_again_against_the_model_is_not_asked_a_third_time() {
             answer(&world.store, item, Word::Is(word), &anna(), &world.ambient())
                 .await
                 .expect("an answer");
+            let left = queue(&world, 400).await.items;
+            assert!(left.iter().all(|i| i.workout_id != item.workout_id), "not learnt yet");
+            let active = world.store.active_model().await.expect("query").expect("a model");
+            let said = Numbers::of([asked]);
+            let learnt = world.store.learn_again(&active.model_id, &said, world.now()).await;
+            learnt.expect("learnt");
         }
         assert_eq!(world.count("user_classification_feedback").await, 2);
         let left = queue(&world, 400).await.items;
