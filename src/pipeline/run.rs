@@ -196,14 +196,26 @@ async fn attempts(
             None
         };
         let Some(wait) = wait else { return Err(error) };
-        if committed.trained.is_some() {
-            // "Always" means once a run. What somebody said during the training is for the next one.
-            options.retrain = options.retrain.or(Some(pipeline.reuse.retrain)).map(unless_asked);
-        }
         retries += 1;
         tracing::warn!(run_id = run_id.as_str(), retries, %error, "passing fault: the run begins again");
         tokio::time::sleep(wait).await;
+        if has_activated(store, committed).await? {
+            // "Always" means once a run. What somebody said during the training is for the next one.
+            options.retrain = options.retrain.or(Some(pipeline.reuse.retrain)).map(unless_asked);
+        }
     }
+}
+
+/// True where an earlier attempt's model is in production. That the attempt trained one does not say so: it
+/// may have failed to register it.
+async fn has_activated(store: &Store, committed: &Committed) -> Result<bool, RunError> {
+    let Some((trained, ..)) = &committed.trained else {
+        return Ok(false);
+    };
+    let active = retrying(RETRIES, || async {
+        store.active_model().await.map_err(|e| RunError::store("decide", e))
+    });
+    Ok(active.await?.is_some_and(|active| active.model_id == *trained))
 }
 
 fn unless_asked(retrain: Retrain) -> Retrain {
