@@ -158,7 +158,7 @@ fn killed_with_sigkill_a_backfill_goes_on_where_it_stopped() {
     }
 }
 
-/// The full measure: `cargo test --release --test it -- --ignored --nocapture two_hundred_thousand`.
+/// The full measure: `cargo test --test it -- --ignored --nocapture two_hundred_thousand`.
 #[test]
 #[ignore = "minutes long: 200,000 workouts, and the peak memory beside 50,000"]
 fn two_hundred_thousand_workouts_killed_resumed_and_in_bounded_memory() {

@@ -57,6 +57,13 @@ fn races() -> Vec<Race> {
             false,
         ),
         race(
+            "backfill",
+            &[IMPORT, NIGHT, "import {more}"],
+            &["backfill", "{night}", "--window", "7d", "--resume"],
+            &[(75, "is held by")],
+            false,
+        ),
+        race(
             "feedback add",
             &[IMPORT, NIGHT],
             &[
