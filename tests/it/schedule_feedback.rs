@@ -524,12 +524,21 @@ fn of_two_pipelines_that_watch_the_first_learns_and_the_night_finds_nothing_left
         // The nightly one never ran, so it is due as well; whoever is first in line learns.
         world.set(&noon_and(1));
         let outcomes = once(&mut scheduler).await;
-        let [Outcome::Succeeded(first), second, Outcome::Succeeded(night)] = &outcomes[..] else {
-            panic!("{outcomes:?}")
-        };
-        assert!(matches!(second, Outcome::DoneElsewhere), "{second:?}");
-        assert_eq!(first.decision.action, "trained");
-        assert_eq!((night.decision.action, night.rows_written), ("reused", 0));
+        assert!(
+            matches!(outcomes[2], Outcome::Succeeded(_)),
+            "the night is due: {outcomes:?}"
+        );
+        let mut trained = 0;
+        for outcome in &outcomes {
+            match outcome {
+                Outcome::Succeeded(report) if report.decision.action == "trained" => trained += 1,
+                Outcome::Succeeded(report) => {
+                    assert_eq!((report.decision.action, report.rows_written), ("reused", 0));
+                }
+                other => assert!(matches!(other, Outcome::DoneElsewhere), "{other:?}"),
+            }
+        }
+        assert_eq!(trained, 1, "{outcomes:?}");
         assert!(once(&mut scheduler).await.iter().all(|o| matches!(o, Outcome::NotDue)));
     });
 }
