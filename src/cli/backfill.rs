@@ -15,12 +15,12 @@ use crate::pipeline::backfill::{
 use crate::pipeline::prepare::Options;
 use crate::pipeline::{Kind, RunError};
 use crate::stage::decide::Retrain;
-use crate::vocab::Algorithm;
 
 use super::WindowArgs;
 use super::exit;
 use super::output::{Output, Rows, count, one};
-use super::run::RetrainArg;
+use super::run::{RetrainArg, TrainingArgs};
+use super::run_report::{changes_line, read_line};
 
 /// Failed windows that a page shows.
 const FAILURES_SHOWN: usize = 20;
@@ -69,15 +69,8 @@ pub struct BackfillArgs {
     /// When a model is trained; default: as the pipeline says.
     #[arg(long, value_enum)]
     retrain: Option<RetrainArg>,
-    /// The algorithm, `anchored-kmeans` or `kmeans`; default: as the pipeline says.
-    #[arg(long)]
-    algorithm: Option<Algorithm>,
-    /// Seed of restarts and samples; default: as the pipeline says.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Free text kept with a freshly trained model.
-    #[arg(long)]
-    notes: Option<String>,
+    #[command(flatten)]
+    training: TrainingArgs,
     /// Writes even where more workouts would be relabelled than gate.max_churn allows.
     #[arg(long)]
     accept_churn: bool,
@@ -109,15 +102,10 @@ impl BackfillArgs {
             start,
             reprocess,
             run: Options {
-                window: None,
                 retrain: self.retrain.map(Retrain::from),
-                algorithm: self.algorithm,
-                seed: self.seed,
-                notes: self.notes.clone(),
-                no_activate: false,
                 accept_churn: self.accept_churn,
                 take_over: self.take_over,
-                ..Options::default()
+                ..self.training.options()
             },
             command: format!("paceline backfill {}", self.pipeline.display()),
         })
@@ -190,25 +178,8 @@ fn page(report: &BackfillReport) -> String {
             decision.reason
         );
     }
-    let rows = &report.rows;
-    let _ = writeln!(
-        text,
-        "\nRead      {} workouts = {} classified + {} skipped + {} quarantined",
-        count(rows.read),
-        count(rows.classified),
-        count(rows.skipped),
-        count(rows.quarantined)
-    );
-    let c = &report.changes;
-    let _ = writeln!(
-        text,
-        "Changes   {} new, {} changed, {} refreshed, {} protected, {} unchanged",
-        count(c.new),
-        count(c.changed),
-        count(c.refreshed),
-        count(c.protected),
-        count(c.unchanged)
-    );
+    let _ = writeln!(text, "\n{}", read_line(&report.rows));
+    let _ = writeln!(text, "{}", changes_line(&report.changes));
     if report.status == "planned" {
         plan_part(&mut text, report);
     } else {

@@ -16,10 +16,10 @@ use crate::pipeline::{Ambient, RunError};
 use crate::stage::decide::Retrain;
 use crate::store::Store;
 use crate::store::evaluations::Force;
-use crate::vocab::{Algorithm, Trigger};
+use crate::vocab::Trigger;
 
 use super::output::{Output, one};
-use super::run::print_report;
+use super::run::{TrainingArgs, print_report};
 use super::run_report::report_text;
 
 /// `paceline model train`.
@@ -31,18 +31,11 @@ pub struct TrainArgs {
     /// The model it descends from; default: the active one.
     #[arg(long, value_name = "MODEL_ID")]
     parent: Option<String>,
-    /// Free text kept with the model.
-    #[arg(long)]
-    notes: Option<String>,
     /// Registers it without putting it in production, whatever the gate says.
     #[arg(long)]
     no_activate: bool,
-    /// The algorithm, `anchored-kmeans` or `kmeans`; default: as the pipeline says.
-    #[arg(long)]
-    algorithm: Option<Algorithm>,
-    /// Seed of restarts and samples; default: as the pipeline says.
-    #[arg(long)]
-    seed: Option<u64>,
+    #[command(flatten)]
+    training: TrainingArgs,
     /// Lets it in even where it would relabel more workouts than gate.max_churn allows.
     #[arg(long)]
     accept_churn: bool,
@@ -122,15 +115,12 @@ pub async fn train(app: &App, args: TrainArgs, output: Output) -> Result<()> {
     let store = app.store(Access::Write).await?;
     let options = Options {
         retrain: Some(Retrain::Always),
-        algorithm: args.algorithm,
-        seed: args.seed,
-        notes: args.notes,
         no_activate: args.no_activate,
         accept_churn: args.accept_churn,
         take_over: args.take_over,
         parent: args.parent,
         train_only: true,
-        ..Options::default()
+        ..args.training.options()
     };
     let report = run_pipeline(&store, &pipeline, &options, Trigger::Manual, &app.ambient()?).await?;
     print_report(&report, output)

@@ -43,6 +43,32 @@ impl From<RetrainArg> for Retrain {
     }
 }
 
+/// How a model is trained, where one is.
+#[derive(Debug, Clone, Args)]
+pub(super) struct TrainingArgs {
+    /// The algorithm, `anchored-kmeans` or `kmeans`; default: as the pipeline says.
+    #[arg(long)]
+    algorithm: Option<Algorithm>,
+    /// Seed of restarts and samples; default: as the pipeline says.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Free text kept with a freshly trained model.
+    #[arg(long)]
+    notes: Option<String>,
+}
+
+impl TrainingArgs {
+    /// The options of a run that says no more than this.
+    pub(super) fn options(&self) -> Options {
+        Options {
+            algorithm: self.algorithm,
+            seed: self.seed,
+            notes: self.notes.clone(),
+            ..Options::default()
+        }
+    }
+}
+
 /// What `run` and `plan` share.
 #[derive(Debug, Args)]
 struct Common {
@@ -54,15 +80,8 @@ struct Common {
     /// When a model is trained; default: as the pipeline says.
     #[arg(long, value_enum)]
     retrain: Option<RetrainArg>,
-    /// The algorithm, `anchored-kmeans` or `kmeans`; default: as the pipeline says.
-    #[arg(long)]
-    algorithm: Option<Algorithm>,
-    /// Seed of restarts and samples; default: as the pipeline says.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Free text kept with a freshly trained model.
-    #[arg(long)]
-    notes: Option<String>,
+    #[command(flatten)]
+    training: TrainingArgs,
     /// Registers a freshly trained model without putting it in production or classifying with it.
     #[arg(long)]
     no_activate: bool,
@@ -80,14 +99,9 @@ impl Common {
         Ok(Options {
             window: self.window.window()?,
             retrain: self.retrain.map(Retrain::from),
-            algorithm: self.algorithm,
-            seed: self.seed,
-            notes: self.notes.clone(),
             no_activate: self.no_activate,
             accept_churn,
-            take_over: false,
-            parent: None,
-            train_only: false,
+            ..self.training.options()
         })
     }
 }

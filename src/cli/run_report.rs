@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::pipeline::report::{MatrixCell, ModelSummary, RunReport};
+use crate::store::runs::{OutcomeCounts, RowCounts};
 
 use super::import::sentence;
 use super::output::{count, printable};
@@ -79,16 +80,32 @@ fn training_line(text: &mut String, model: &ModelSummary) {
     }
 }
 
-fn rows_part(text: &mut String, report: &RunReport) {
-    let rows = &report.rows;
-    let _ = writeln!(
-        text,
-        "\nRead      {} workouts = {} classified + {} skipped + {} quarantined",
+/// What became of the rows that were read.
+pub fn read_line(rows: &RowCounts) -> String {
+    format!(
+        "Read      {} workouts = {} classified + {} skipped + {} quarantined",
         count(rows.read),
         count(rows.classified),
         count(rows.skipped),
         count(rows.quarantined)
-    );
+    )
+}
+
+/// The outcomes of the diff.
+pub fn changes_line(changes: &OutcomeCounts) -> String {
+    format!(
+        "Changes   {} new, {} changed, {} refreshed, {} protected, {} unchanged",
+        count(changes.new),
+        count(changes.changed),
+        count(changes.refreshed),
+        count(changes.protected),
+        count(changes.unchanged)
+    )
+}
+
+fn rows_part(text: &mut String, report: &RunReport) {
+    let rows = &report.rows;
+    let _ = writeln!(text, "\n{}", read_line(rows));
     for (label, n) in &report.labels {
         let share = 100.0 * *n as f64 / rows.classified.max(1) as f64;
         let _ = writeln!(text, "          {label:<9} {:>9}  {share:>5.1} %", count(*n));
@@ -111,16 +128,7 @@ fn named((sport, n): (&String, &u64)) -> String {
 }
 
 fn changes_part(text: &mut String, report: &RunReport) {
-    let c = &report.changes;
-    let _ = writeln!(
-        text,
-        "\nChanges   {} new, {} changed, {} refreshed, {} protected, {} unchanged",
-        count(c.new),
-        count(c.changed),
-        count(c.refreshed),
-        count(c.protected),
-        count(c.unchanged)
-    );
+    let _ = writeln!(text, "\n{}", changes_line(&report.changes));
     for cell in report.matrix.iter().filter(|cell| cell.from.is_some()) {
         let _ = writeln!(text, "          {}", transition(cell));
     }

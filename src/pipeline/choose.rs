@@ -206,7 +206,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// Holds a fresh model against the active one; None where there is none to hold it against.
-    pub async fn judge(
+    async fn judge(
         &self,
         ground: &Frame<Features>,
         fresh: &NewModel,
@@ -223,8 +223,22 @@ impl<'a> Chooser<'a> {
         contest.judge(self.store, fresh, self.active()).await
     }
 
+    /// What the gate says of a fresh model, and whether it refused that very model before; of any other,
+    /// nothing.
+    pub async fn gate(
+        &self,
+        chosen: &Chosen,
+        ground: &Frame<Features>,
+        churn: Option<f64>,
+    ) -> Result<(Option<Gated>, bool), RunError> {
+        match chosen {
+            Chosen::Fresh(fresh) => Ok((self.judge(ground, fresh, churn).await?, self.was_refused(fresh))),
+            Chosen::Active(_) | Chosen::EraOnly => Ok((None, false)),
+        }
+    }
+
     /// True where the gate refused this model before, byte for byte.
-    pub fn was_refused(&self, fresh: &NewModel) -> bool {
+    fn was_refused(&self, fresh: &NewModel) -> bool {
         let sha256 = self
             .tried
             .as_ref()

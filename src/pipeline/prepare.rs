@@ -130,7 +130,6 @@ pub async fn prepare(
         .map_err(|e| RunError::store("load", e))?;
     ambient.progress.end();
     ambient.reached("after_load");
-    let read = (loaded.frame.height() + loaded.refused.len()) as u64;
     let Featurized { features, skipped } =
         featurize(&loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
     drop(loaded.frame);
@@ -147,13 +146,7 @@ pub async fn prepare(
     ambient.reached("after_classify");
     let changes = diff(&current, &predictions, choice.chosen.model_ref().map(|(id, _)| id));
     ambient.reached("after_diff");
-    let (gate, refused_before) = match &choice.chosen {
-        Chosen::Fresh(fresh) => {
-            let gate = chooser.judge(ground, fresh, Some(changes.churn())).await?;
-            (gate, chooser.was_refused(fresh))
-        }
-        Chosen::Active(_) | Chosen::EraOnly => (None, false),
-    };
+    let (gate, refused_before) = chooser.gate(&choice.chosen, ground, Some(changes.churn())).await?;
     ambient.reached("after_gate");
     let allowed_churn = allowed_churn(store, pipeline, &choice.chosen, gate.as_ref()).await?;
     let Choice {
@@ -162,18 +155,7 @@ pub async fn prepare(
         decision,
         again,
     } = choice;
-    let rows = RowCounts {
-        read,
-        classified: predictions.height() as u64,
-        fallback: predictions
-            .text("method")
-            .iter()
-            .flatten()
-            .filter(|m| *m == "era_fallback")
-            .count() as u64,
-        skipped: skipped.values().sum(),
-        quarantined: loaded.refused.len() as u64,
-    };
+    let rows = row_counts(&predictions, &skipped, loaded.refused.len());
     Ok(Prepared {
         head,
         seen_active,
@@ -215,6 +197,27 @@ async fn allowed_churn(
         .filter(|seen| !seen.refuses())
         .filter_map(|seen| seen.churn);
     Ok(admitted.fold(pipeline.max_churn, f64::max))
+}
+
+/// What became of the rows that were read: each was classified, skipped or refused.
+pub(super) fn row_counts(
+    predictions: &Frame<Predictions>,
+    skipped: &BTreeMap<String, u64>,
+    refused: usize,
+) -> RowCounts {
+    let methods = predictions.text("method");
+    let (classified, skipped, quarantined) = (
+        predictions.height() as u64,
+        skipped.values().sum::<u64>(),
+        refused as u64,
+    );
+    RowCounts {
+        read: classified + skipped + quarantined,
+        classified,
+        fallback: methods.iter().flatten().filter(|m| *m == "era_fallback").count() as u64,
+        skipped,
+        quarantined,
+    }
 }
 
 /// What to learn from, where that is not what is classified: a window given on the command line

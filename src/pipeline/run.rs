@@ -240,16 +240,12 @@ async fn attempt(
     ambient.stop.check("prepare", || committed.in_words())?;
     let mut report = report_of(&prepared, pipeline, options);
     report.run_id = Some(run_id.to_string());
-    store
-        .quarantine(
-            &prepared.refused,
-            Stamp {
-                run_id: Some(run_id),
-                now: ambient.now(),
-            },
-        )
-        .await
-        .map_err(|e| RunError::store("quarantine", e))?;
+    let stamp = Stamp {
+        run_id: Some(run_id),
+        now: ambient.now(),
+    };
+    let kept = store.quarantine(&prepared.refused, stamp).await;
+    kept.map_err(|e| RunError::store("quarantine", e))?;
     let desk = Desk {
         store,
         run_id,

@@ -86,33 +86,35 @@ async fn marks(world: &World) -> (u64, Vec<String>) {
     (waiting[0][0].parse().expect("a count"), models)
 }
 
+/// A store whose active model was taught by right answers, and then many wrong ones; the active model's id.
+async fn misled(world: &World) -> String {
+    let (export, truth) = labelled();
+    world.import(&export).await;
+    let first = world.run(NIGHTLY).await.model.model_id.expect("a model");
+    correct(world, truth[..RIGHT].iter().map(|(id, label)| (id, *label))).await;
+    let taught = world.run(NIGHTLY).await;
+    assert!(
+        taught
+            .decision
+            .reason
+            .contains("corrections that wait to be learnt: 60"),
+        "{:?}",
+        taught.decision
+    );
+    let gate = taught.gate.expect("held against the active model");
+    assert!(gate.admitted && gate.compared_with == first, "{gate:?}");
+    let active = taught.model.model_id.expect("a model");
+    assert_eq!(marks(world).await, (0, vec![active.clone()]));
+
+    correct(world, truth[RIGHT..WRONG].iter().map(|(id, label)| (id, other(*label)))).await;
+    active
+}
+
 #[test]
 fn a_candidate_taught_by_wrong_answers_is_refused_kept_and_explained() {
     on_both_stores(|store| async {
         let world = World::new(store);
-        let (export, truth) = labelled();
-        world.import(&export).await;
-        let first = world.run(NIGHTLY).await.model.model_id.expect("a model");
-        correct(&world, truth[..RIGHT].iter().map(|(id, label)| (id, *label))).await;
-        let taught = world.run(NIGHTLY).await;
-        assert!(
-            taught
-                .decision
-                .reason
-                .contains("corrections that wait to be learnt: 60"),
-            "{:?}",
-            taught.decision
-        );
-        let gate = taught.gate.expect("held against the active model");
-        assert!(gate.admitted && gate.compared_with == first, "{gate:?}");
-        let active = taught.model.model_id.expect("a model");
-        assert_eq!(marks(&world).await, (0, vec![active.clone()]));
-
-        correct(
-            &world,
-            truth[RIGHT..WRONG].iter().map(|(id, label)| (id, other(*label))),
-        )
-        .await;
+        let active = misled(&world).await;
         let before = world.dump().await;
         let error = world.try_run(NIGHTLY, &Options::default()).await.expect_err("refused");
         assert_eq!((error.stage, error.kind.as_str()), ("gate", "gate"));
@@ -166,7 +168,17 @@ fn a_candidate_taught_by_wrong_answers_is_refused_kept_and_explained() {
             3,
             "it is not made again every night"
         );
+    });
+}
 
+#[test]
+fn a_refused_candidate_becomes_active_only_by_force_which_is_recorded() {
+    on_both_stores(|store| async {
+        let world = World::new(store);
+        misled(&world).await;
+        world.try_run(NIGHTLY, &Options::default()).await.expect_err("refused");
+        let newest = "SELECT model_id FROM ml_model_registry ORDER BY registry_id DESC LIMIT 1";
+        let candidate = world.raw.rows(newest).await[0][0].clone();
         world.raw.refused("UPDATE model_evaluations SET verdict = 'pass'").await;
         world.raw.refused("DELETE FROM model_evaluations").await;
         let ambient = world.ambient();

@@ -49,10 +49,7 @@ impl Judged {
 
     /// The churn is not known before the windows are compared; it has a gate of its own.
     async fn by(chooser: &Chooser<'_>, choice: Choice, ground: &Frame<Features>) -> Result<Self, RunError> {
-        let (gate, refused_before) = match &choice.chosen {
-            Chosen::Fresh(fresh) => (chooser.judge(ground, fresh, None).await?, chooser.was_refused(fresh)),
-            Chosen::Active(_) | Chosen::EraOnly => (None, false),
-        };
+        let (gate, refused_before) = chooser.gate(&choice.chosen, ground, None).await?;
         Ok(Self {
             choice,
             gate,

@@ -20,6 +20,7 @@ use crate::store::quarantine::Quarantined;
 use crate::store::runs::RowCounts;
 use crate::store::{Store, StoreError};
 
+use super::super::prepare::row_counts;
 use super::super::{Ambient, RunError};
 use super::windows::DateWindow;
 
@@ -59,7 +60,6 @@ impl Preparer {
             .workouts_between(window.from, window.to)
             .await
             .map_err(load)?;
-        let read = (loaded.frame.height() + loaded.refused.len()) as u64;
         let featurized = featurize(&loaded.frame, &self.activities);
         let Featurized { features, skipped } = featurized.map_err(|e| RunError::bug("featurize", e))?;
         let ids: Vec<&str> = features.ids().iter().map(Option::unwrap_or_default).collect();
@@ -68,14 +68,7 @@ impl Preparer {
         let predictions = classify(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
         let changes = diff(&current, &predictions, self.model_id.as_deref());
         self.ambient.reached("after_window_diff");
-        let methods = predictions.text("method");
-        let rows = RowCounts {
-            read,
-            classified: predictions.height() as u64,
-            fallback: methods.iter().flatten().filter(|m| *m == "era_fallback").count() as u64,
-            skipped: skipped.values().sum(),
-            quarantined: loaded.refused.len() as u64,
-        };
+        let rows = row_counts(&predictions, &skipped, loaded.refused.len());
         Ok(Ready {
             head,
             features,
