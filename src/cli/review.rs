@@ -9,6 +9,7 @@ use console::Term;
 
 use crate::app::{Access, App, read_pipeline};
 use crate::pipeline::people::Recorded;
+use crate::pipeline::prepare::source_window;
 use crate::pipeline::review::{Given, Outlook, ReviewQueue, Reviewer, Scope, Word, outlook, review_queue};
 use crate::pipeline::session::{Desk, Key, Session, Summary, Told};
 use crate::pipeline::{Kind, RunError};
@@ -74,10 +75,7 @@ fn scope_of(args: &ReviewArgs) -> Result<(Scope, ReusePolicy)> {
         return Ok((scope, ReusePolicy::default()));
     };
     let pipeline = read_pipeline(path)?;
-    let window = Window {
-        from: pipeline.from,
-        to: pipeline.to,
-    };
+    let window = source_window(&pipeline);
     let scope = Scope {
         activities: pipeline.activities,
         window,

@@ -7,12 +7,13 @@
 //!
 //! Must not know: how replay judges what was adopted.
 
-use backon::{ExponentialBuilder, Retryable};
-
 use crate::store::Store;
 use crate::store::adopt::{Adoption, Scope};
 
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, RunError, retrying};
+
+/// How often an adoption begins again: each writer that comes between makes it collide.
+const TRIES: usize = 6;
 
 fn failed(error: crate::store::StoreError) -> RunError {
     RunError::store("adopt", error)
@@ -40,9 +41,8 @@ pub async fn before_writing(store: &Store, ambient: &Ambient) -> Result<(), RunE
 /// # Errors
 /// [`RunError`] of the store.
 pub async fn adopt(store: &Store, scope: Scope, ambient: &Ambient) -> Result<Option<Adoption>, RunError> {
-    let again = ExponentialBuilder::default().with_jitter().with_max_times(6);
-    (|| async { store.adopt(scope, ambient.now()).await.map_err(failed) })
-        .retry(again)
-        .when(|error: &RunError| error.kind == Kind::Transient)
-        .await
+    retrying(TRIES, || async {
+        store.adopt(scope, ambient.now()).await.map_err(failed)
+    })
+    .await
 }

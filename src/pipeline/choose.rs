@@ -124,6 +124,12 @@ impl<'a> Chooser<'a> {
         &self.params.bounds
     }
 
+    /// The workouts that people have answered, one or more times each.
+    pub fn answered(&self) -> impl Iterator<Item = &str> {
+        let answers = self.lessons.feedback().answers();
+        answers.iter().map(|answer| answer.workout_id.as_str())
+    }
+
     /// True where the rows do not matter, because nothing is trained.
     pub fn never_trains(&self) -> bool {
         self.policy.retrain == Retrain::Never
@@ -343,15 +349,6 @@ async fn tried(store: &Store, registry: &[ModelRow]) -> Result<Option<Tried>, Ru
         row,
         taught: last.taught,
     }))
-}
-
-/// The answers that the last candidate refused against the active model was taught by; none without one.
-pub(super) async fn answers_tried(store: &Store) -> Result<Answered, RunError> {
-    let registry = store.models().await.map_err(|e| RunError::store("decide", e))?;
-    Ok(tried(store, &registry)
-        .await?
-        .map(|tried| tried.taught)
-        .unwrap_or_default())
 }
 
 /// What `decide` needs of the active model: the facts of its training, or of the last one that was tried

@@ -21,14 +21,13 @@ use crate::stage::model::Model;
 use crate::stage::review::{Said, words};
 use crate::store::Store;
 use crate::store::models::ModelRow;
-use crate::store::workouts::Window;
 use crate::vocab::Label;
 
 use super::RunError;
 use super::choose::load_model;
 use super::gate::{Contest, params_of};
 use super::lessons::Lessons;
-use super::prepare::frame_error;
+use super::prepare::{frame_error, source_window};
 use super::report::{ClusterSummary, MatrixCell, cluster_summaries};
 
 /// As many workouts that contradict a person are named.
@@ -101,10 +100,7 @@ pub async fn compare(store: &Store, a: ModelRow, b: ModelRow, pipeline: &Pipelin
         load_model(store, &a.model_id).await?,
         load_model(store, &b.model_id).await?,
     );
-    let window = Window {
-        from: pipeline.from,
-        to: pipeline.to,
-    };
+    let window = source_window(pipeline);
     let workouts = store.load_workouts(window, |_| {}).await.map_err(fail)?.frame;
     let current = store.load_classifications(window).await.map_err(fail)?;
     let features = featurize(&workouts, &pipeline.activities).map_err(frame_error("featurize"))?;

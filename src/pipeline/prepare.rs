@@ -100,6 +100,19 @@ impl Prepared {
     }
 }
 
+/// The source window of a pipeline.
+pub fn source_window(pipeline: &Pipeline) -> Window {
+    Window {
+        from: pipeline.from,
+        to: pipeline.to,
+    }
+}
+
+/// The window that is classified: the caller's, or else the whole source.
+pub(super) fn window_of(pipeline: &Pipeline, options: &Options) -> Window {
+    options.window.unwrap_or_else(|| source_window(pipeline))
+}
+
 /// A frame that no input explains.
 pub(super) fn frame_error(stage: &'static str) -> impl Fn(FrameError) -> RunError {
     move |error| RunError::bug(stage, error)
@@ -115,10 +128,7 @@ pub async fn prepare(
     options: &Options,
     ambient: &Ambient,
 ) -> Result<Prepared, RunError> {
-    let window = options.window.unwrap_or(Window {
-        from: pipeline.from,
-        to: pipeline.to,
-    });
+    let window = window_of(pipeline, options);
     let head = store.chain_head().await.map_err(|e| RunError::store("load", e))?;
     let chooser = Chooser::new(store, pipeline, options, ambient).await?;
     ambient.progress.begin("loading", None);
@@ -130,6 +140,7 @@ pub async fn prepare(
         .map_err(|e| RunError::store("load", e))?;
     ambient.progress.end();
     ambient.reached("after_load");
+    let read = (loaded.frame.height() + loaded.refused.len()) as u64;
     let Featurized { features, skipped } =
         featurize(&loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
     drop(loaded.frame);
@@ -155,7 +166,7 @@ pub async fn prepare(
         decision,
         again,
     } = choice;
-    let rows = row_counts(&predictions, &skipped, loaded.refused.len());
+    let rows = row_counts(read, &predictions, &skipped, loaded.refused.len());
     Ok(Prepared {
         head,
         seen_active,
@@ -199,24 +210,21 @@ async fn allowed_churn(
     Ok(admitted.fold(pipeline.max_churn, f64::max))
 }
 
-/// What became of the rows that were read: each was classified, skipped or refused.
+/// What became of the rows that were read. `read` is counted where they are read and not added up from the
+/// others, or no test could ever see that one vanished.
 pub(super) fn row_counts(
+    read: u64,
     predictions: &Frame<Predictions>,
     skipped: &BTreeMap<String, u64>,
     refused: usize,
 ) -> RowCounts {
     let methods = predictions.text("method");
-    let (classified, skipped, quarantined) = (
-        predictions.height() as u64,
-        skipped.values().sum::<u64>(),
-        refused as u64,
-    );
     RowCounts {
-        read: classified + skipped + quarantined,
-        classified,
+        read,
+        classified: predictions.height() as u64,
         fallback: methods.iter().flatten().filter(|m| *m == "era_fallback").count() as u64,
-        skipped,
-        quarantined,
+        skipped: skipped.values().sum(),
+        quarantined: refused as u64,
     }
 }
 
@@ -229,10 +237,7 @@ async fn training_features(
     window: Window,
     ambient: &Ambient,
 ) -> Result<Option<Frame<Features>>, RunError> {
-    let source = Window {
-        from: pipeline.from,
-        to: pipeline.to,
-    };
+    let source = source_window(pipeline);
     if window == source {
         return Ok(None);
     }

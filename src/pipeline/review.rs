@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use polars::prelude::BooleanChunked;
 
 use crate::stage::classify::classify;
-use crate::stage::decide::{Retrain, ReusePolicy};
+use crate::stage::decide::ReusePolicy;
 use crate::stage::features::{Activities, featurize};
 use crate::stage::feedback::DEFAULT_CERTAINTY;
 use crate::stage::frame::{Classifications, Frame, Workouts};
@@ -26,9 +26,10 @@ use crate::store::feedback::{NewFeedback, StoredFeedback};
 use crate::store::workouts::Window;
 use crate::vocab::{FeedbackType, Label, Source};
 
-use super::choose::{answers_tried, load_model};
+use super::choose::load_model;
 use super::lessons::Lessons;
 use super::people::{Recorded, Said, clear, say};
+use super::waiting::Waiting;
 use super::{Ambient, Kind, RunError};
 
 /// Kept with an answer that repeats what a person said before against the model: the same words without
@@ -325,11 +326,8 @@ fn said_before(prior: &StoredFeedback, user: &str, ambient: &Ambient) -> NewFeed
 /// # Errors
 /// [`RunError`] of the store.
 pub async fn outlook(store: &Store, policy: &ReusePolicy) -> Result<Outlook, RunError> {
-    let lessons = Lessons::read(store).await?;
-    let tried = answers_tried(store).await?;
-    let threshold = policy.feedback_threshold.filter(|_| policy.retrain == Retrain::Auto);
     Ok(Outlook {
-        waiting: lessons.waiting(&tried),
-        threshold: threshold.map(|threshold| threshold.max(1)),
+        waiting: Waiting::read(store).await?.count(),
+        threshold: policy.enough_corrections(),
     })
 }

@@ -22,7 +22,6 @@ use crate::store::privileges;
 use crate::store::quarantine::Stamp;
 use crate::store::runs::RunOutcome;
 use crate::store::taught::Answered;
-use crate::store::workouts::Window;
 use crate::vocab::{RunStatus, Trigger};
 
 use super::adopt;
@@ -30,7 +29,7 @@ use super::choose::Chosen;
 use super::gate::Gated;
 use super::lease::{self, Lease, Refused};
 use super::plan::report_of;
-use super::prepare::{Options, Prepared, prepare};
+use super::prepare::{Options, Prepared, prepare, window_of};
 use super::report::RunReport;
 use super::write::{Committed, merge, write};
 use super::{Ambient, Kind, RETRIES, RunError, pauses, retrying};
@@ -88,13 +87,6 @@ pub async fn check_privileges(store: &Store) -> Result<(), RunError> {
         retrying(RETRIES, may).await?;
     }
     Ok(())
-}
-
-fn window_of(pipeline: &Pipeline, options: &Options) -> Window {
-    options.window.unwrap_or(Window {
-        from: pipeline.from,
-        to: pipeline.to,
-    })
 }
 
 /// Enters a run that does not begin, and why.

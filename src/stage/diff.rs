@@ -110,16 +110,16 @@ impl ChangeSet {
     /// Changed workouts as a share of those predicted that were classified before and are not
     /// overridden; 0 when there is none.
     pub fn churn(&self) -> f64 {
-        let Counts {
-            changed,
-            refreshed,
-            unchanged,
-            ..
-        } = self.counts;
-        match changed + refreshed + unchanged {
-            0 => 0.0,
-            classified => changed as f64 / classified as f64,
-        }
+        churn(self.counts.changed, self.counts.refreshed, self.counts.unchanged)
+    }
+}
+
+/// `changed` as a share of the workouts that were classified before and are not overridden; 0 when there is
+/// none.
+pub fn churn(changed: u64, refreshed: u64, unchanged: u64) -> f64 {
+    match changed + refreshed + unchanged {
+        0 => 0.0,
+        classified => changed as f64 / classified as f64,
     }
 }
 

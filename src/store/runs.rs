@@ -250,6 +250,16 @@ fn bounded(message: &str) -> String {
     message.chars().take(MAX_ERROR_CHARS).collect()
 }
 
+/// What every row of the ledger is entered with.
+fn entry(run_id: &RunId, pipeline: &str, trigger: Trigger, window: Window) -> Params {
+    Params::none()
+        .with("run_id", run_id.as_str())
+        .with("pipeline", pipeline)
+        .with("trigger_kind", trigger.as_str())
+        .with("window_from", window.from)
+        .with("window_to", window.to)
+}
+
 impl Store {
     /// Enters a run into the ledger as running.
     ///
@@ -263,13 +273,7 @@ impl Store {
         window: Window,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let params = Params::none()
-            .with("run_id", run_id.as_str())
-            .with("pipeline", pipeline)
-            .with("trigger_kind", trigger.as_str())
-            .with("window_from", window.from)
-            .with("window_to", window.to)
-            .with("started_at", now);
+        let params = entry(run_id, pipeline, trigger, window).with("started_at", now);
         let entered = self.db.execute(&START, &params).await;
         let entered = entered.map(|_| ()).map_err(StoreError::from);
         settled(entered, async || Ok(self.run(run_id.as_str()).await?.is_some())).await
@@ -353,12 +357,7 @@ impl Store {
         why: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let params = Params::none()
-            .with("run_id", run_id.as_str())
-            .with("pipeline", pipeline)
-            .with("trigger_kind", trigger.as_str())
-            .with("window_from", window.from)
-            .with("window_to", window.to)
+        let params = entry(run_id, pipeline, trigger, window)
             .with("message", why)
             .with("now", now);
         self.db.execute(&SKIP, &params).await?;

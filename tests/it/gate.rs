@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use paceline::pipeline::Ambient;
 use paceline::pipeline::activate::activate;
-use paceline::pipeline::people::{Said, say};
+use paceline::pipeline::people::say;
 use paceline::pipeline::prepare::Options;
 use paceline::pipeline::run::run;
 use paceline::store::evaluations::Force;
-use paceline::vocab::{FeedbackType, Label, Trigger};
+use paceline::vocab::{Label, Trigger};
 
 use crate::support::cli::{self, Paceline};
 use crate::support::on_both_stores;
-use crate::support::world::{NIGHTLY, World, pipeline};
+use crate::support::world::{NIGHTLY, World, correction, pipeline};
 
 /// Two hundred workouts with their true label in the last column; runs and walks of this person overlap.
 const LABELLED: &str = include_str!("../../data/labelled_sample.csv");
@@ -44,18 +44,6 @@ fn labelled() -> (String, Vec<(String, Label)>) {
     (unlabelled, truth)
 }
 
-fn correction(id: &str, label: Label) -> Said {
-    Said {
-        workout_id: id.to_owned(),
-        feedback_type: FeedbackType::Correct,
-        label: Some(label),
-        certainty: 5,
-        comment: None,
-        user: "anna".to_owned(),
-        admin: false,
-    }
-}
-
 fn other(label: Label) -> Label {
     if label == Label::RealRun {
         Label::PupWalk
@@ -66,7 +54,7 @@ fn other(label: Label) -> Label {
 
 async fn correct(world: &World, labels: impl IntoIterator<Item = (&String, Label)>) {
     for (id, label) in labels {
-        say(&world.store, &correction(id, label), &world.ambient())
+        say(&world.store, &correction(id, label, "anna"), &world.ambient())
             .await
             .expect("a correction");
     }

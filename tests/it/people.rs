@@ -9,7 +9,7 @@ use paceline::vocab::{FeedbackType, Label};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256Plus;
 
-use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World};
+use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World, correction};
 use crate::support::{TestStore, block_on, now, on_both_stores};
 
 /// Random sequences on each store; each continues where the one before ended.
@@ -18,18 +18,6 @@ const SEQUENCES: usize = 200;
 const ACTIONS: usize = 4;
 /// Workouts of the history, few enough that the same one is met often.
 const WORKOUTS: usize = 40;
-
-fn correction(id: &str, label: Label, user: &str) -> Said {
-    Said {
-        workout_id: id.to_owned(),
-        feedback_type: FeedbackType::Correct,
-        label: Some(label),
-        certainty: 5,
-        comment: None,
-        user: user.to_owned(),
-        admin: false,
-    }
-}
 
 /// Label, override flag and change count by workout, as stored.
 async fn stored(world: &World) -> BTreeMap<String, (String, bool, i64)> {

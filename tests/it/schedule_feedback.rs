@@ -19,6 +19,7 @@ use paceline::store::Store;
 use paceline::vocab::{FeedbackType, Label, Trigger};
 
 use crate::schedule::{Loop, World, once, paceline, pipeline_file, rows_until_second};
+use crate::support::world::correction;
 use crate::support::*;
 
 const WATCHING: &str = "name = 'retrain'\n[schedule]\non_feedback = true\n";
@@ -72,22 +73,10 @@ async fn trained(test: &TestStore, ambient: &Ambient, retrain: Retrain) -> pacel
         .expect("a run")
 }
 
-fn correction(id: &str, label: Label) -> Said {
-    Said {
-        workout_id: id.to_owned(),
-        feedback_type: FeedbackType::Correct,
-        label: Some(label),
-        certainty: 5,
-        comment: None,
-        user: "anna".to_owned(),
-        admin: false,
-    }
-}
-
 async fn correct(test: &TestStore, world: &World, ids: &[&str], label: Label) {
     let store = Store::new(test.db.clone());
     for id in ids {
-        say(&store, &correction(id, label), &world.ambient())
+        say(&store, &correction(id, label, "anna"), &world.ambient())
             .await
             .expect("recorded");
     }
@@ -140,7 +129,7 @@ fn enough_corrections_begin_one_run_that_learns_from_them() {
         let accepted = Said {
             feedback_type: FeedbackType::Accept,
             label: None,
-            ..correction("r00", Label::RealRun)
+            ..correction("r00", Label::RealRun, "anna")
         };
         let store = Store::new(test.db.clone());
         say(&store, &accepted, &world.ambient()).await.expect("recorded");
@@ -345,7 +334,7 @@ fn an_answer_during_a_run_for_feedback_is_learnt_by_the_next() {
             let test = test;
             let world = classified(&test).await;
             correct(&test, &world, &["s00", "s01", "s02", "s03", "s04"], Label::RealRun).await;
-            let (talking, spoken) = speaking(&test, &world, point, correction("w00", Label::PupWalk));
+            let (talking, spoken) = speaking(&test, &world, point, correction("w00", Label::PupWalk, "anna"));
             let mut scheduler = scheduler(&test, &talking, WATCHING);
             world.set(&noon_and(1));
             let outcomes = once(&mut scheduler).await;
@@ -370,7 +359,7 @@ fn an_answer_during_a_retraining_by_hand_is_learnt_by_the_next() {
             let test = test;
             let world = classified(&test).await;
             correct(&test, &world, &["s00", "s01"], Label::RealRun).await;
-            let (talking, spoken) = speaking(&test, &world, point, correction("w00", Label::PupWalk));
+            let (talking, spoken) = speaking(&test, &world, point, correction("w00", Label::PupWalk, "anna"));
             world.set(&noon_and(1));
             let report = trained(&test, &talking.ambient(), Retrain::Always).await;
             assert!(spoken.load(Ordering::SeqCst), "{point} was reached");

@@ -1,13 +1,13 @@
 //! Undo: what a run changed goes back to what it was, as history, and back again.
 
-use paceline::pipeline::people::{Said, say};
+use paceline::pipeline::people::say;
 use paceline::pipeline::prepare::Options;
 use paceline::pipeline::report::RunReport;
 use paceline::pipeline::undo::report::UndoReport;
 use paceline::pipeline::undo::{UndoOptions, plan_undo, undo};
-use paceline::vocab::{Algorithm, FeedbackType, Label};
+use paceline::vocab::{Algorithm, Label};
 
-use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World};
+use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World, correction};
 use crate::support::{TestStore, block_on, cli, now, on_both_stores};
 
 fn by_anna() -> UndoOptions {
@@ -147,15 +147,7 @@ fn what_is_newer_and_what_people_said_is_left() {
             .map(|row| row.workout_id.as_str())
             .collect();
         let (persons, newer) = (changed[0], changed[1]);
-        let said = Said {
-            workout_id: persons.to_owned(),
-            feedback_type: FeedbackType::Correct,
-            label: Some(Label::Outlier),
-            certainty: 5,
-            comment: None,
-            user: "anna".to_owned(),
-            admin: false,
-        };
+        let said = correction(persons, Label::Outlier, "anna");
         say(&world.store, &said, &world.ambient()).await.expect("said");
         // A later night relabels one of them.
         world

@@ -8,7 +8,7 @@
 //!
 //! Must not know: what was there before, or why a window is done at all.
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::BackoffBuilder;
 
 use crate::config::Pipeline;
 use crate::id::RunId;
@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 
 use super::super::run::MAX_RETRIES;
 use super::super::write::{Committed, Rows, chunks_of};
-use super::super::{Ambient, Kind, RunError};
+use super::super::{Ambient, Kind, RunError, pauses};
 use super::ahead::Ahead;
 use super::own::OwnStretch;
 use super::report::{FailedWindow, Totals};
@@ -133,12 +133,7 @@ impl<'a> Engine<'a> {
 
     /// Writes a window, and does it again from its loading after a passing fault.
     async fn window(&mut self, position: usize, job: &Job, first: Result<Ready, RunError>) -> Result<(), Ended> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(std::time::Duration::from_millis(50))
-            .with_max_delay(std::time::Duration::from_secs(5))
-            .with_max_times(MAX_RETRIES as usize)
-            .build();
+        let mut pauses = pauses(MAX_RETRIES as usize).build();
         let mut committed = Committed::default();
         let mut attempts = 0;
         let mut prepared = first;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::stage::diff::churn;
 use crate::store::runs::{OutcomeCounts, RowCounts, RunFailure};
 
 use super::super::gate::Gated;
@@ -169,16 +170,7 @@ impl Totals {
 
     /// Changed among the already classified that no person has set.
     pub fn churn(&self) -> f64 {
-        let OutcomeCounts {
-            changed,
-            refreshed,
-            unchanged,
-            ..
-        } = self.changes;
-        match changed + refreshed + unchanged {
-            0 => 0.0,
-            classified => changed as f64 / classified as f64,
-        }
+        churn(self.changes.changed, self.changes.refreshed, self.changes.unchanged)
     }
 
     /// The from-to matrix.

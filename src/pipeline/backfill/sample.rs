@@ -22,7 +22,8 @@ use crate::store::{Store, StoreError};
 
 use super::super::choose::{Choice, Chooser, Chosen};
 use super::super::gate::Gated;
-use super::super::{Ambient, Kind, RunError};
+use super::super::prepare::source_window;
+use super::super::{Ambient, RunError};
 
 /// The most workouts that are in memory at once for training.
 pub const TRAINING_ROWS: usize = 50_000;
@@ -66,10 +67,7 @@ pub(super) async fn choose(
     seed: u64,
     ambient: &Ambient,
 ) -> Result<Judged, RunError> {
-    let source = Window {
-        from: pipeline.from,
-        to: pipeline.to,
-    };
+    let source = source_window(pipeline);
     if chooser.never_trains() {
         let nothing = Digester::default().finish();
         let choice = chooser.follow(chooser.decision(&nothing), None).await?;
@@ -108,13 +106,7 @@ async fn choose_by_sample(
     if !matches!(decision, Decision::Train { .. }) {
         return Ok(Judged::unseen(chooser.follow(decision, None).await?));
     }
-    let answered: HashSet<String> = store
-        .feedback(false)
-        .await
-        .map_err(load)?
-        .into_iter()
-        .map(|answer| answer.workout_id)
-        .collect();
+    let answered: HashSet<&str> = chooser.answered().collect();
     let keep = |id: &str| rank(seed, id) <= highest || answered.contains(id);
     let features = load_features(store, pipeline, source, keep).await?;
     let choice = chooser.follow(decision, Some(&features)).await?;
@@ -185,7 +177,7 @@ async fn load_features(
     };
     let read = store.workouts_in_slices(source, usize::MAX, keep, each).await;
     read.map_err(load)?;
-    frame.ok_or_else(|| RunError::new("load", Kind::Bug, "no slice of the workouts came", ""))
+    frame.ok_or_else(|| RunError::bug("load", "no slice of the workouts came"))
 }
 
 /// A workout's place in the draw: evenly spread over all numbers, and a function of seed and id alone.

@@ -60,6 +60,7 @@ impl Preparer {
             .workouts_between(window.from, window.to)
             .await
             .map_err(load)?;
+        let read = (loaded.frame.height() + loaded.refused.len()) as u64;
         let featurized = featurize(&loaded.frame, &self.activities);
         let Featurized { features, skipped } = featurized.map_err(|e| RunError::bug("featurize", e))?;
         let ids: Vec<&str> = features.ids().iter().map(Option::unwrap_or_default).collect();
@@ -68,7 +69,7 @@ impl Preparer {
         let predictions = classify(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
         let changes = diff(&current, &predictions, self.model_id.as_deref());
         self.ambient.reached("after_window_diff");
-        let rows = row_counts(&predictions, &skipped, loaded.refused.len());
+        let rows = row_counts(read, &predictions, &skipped, loaded.refused.len());
         Ok(Ready {
             head,
             features,

@@ -1,16 +1,16 @@
 //! Rows that others write beside Paceline: named while they are not sealed, adopted, and guarded from then on.
 
 use paceline::pipeline::adopt::adopt;
-use paceline::pipeline::people::{Said, say};
+use paceline::pipeline::people::say;
 use paceline::pipeline::prepare::Options;
 use paceline::store::adopt::{Adoption, Scope};
 use paceline::store::verify::Verification;
 use paceline::time::Timestamp;
-use paceline::vocab::{FeedbackType, Label};
+use paceline::vocab::Label;
 
 use super::{after, assert_found, kinds, triggers_dropped};
 use crate::support::cli;
-use crate::support::world::{NIGHTLY, SAMPLE, World};
+use crate::support::world::{NIGHTLY, SAMPLE, World, correction};
 use crate::support::{TestStore, on_both_stores};
 
 /// The years in which an older tool wrote, before Paceline came.
@@ -306,15 +306,7 @@ fn a_correction_adopts_first_so_that_a_person_comes_last() {
         history(&world.raw, &ids[0], "mixed", "ml_batch_update", "2026-02-04 12:00:00").await;
         set_current(&world.raw, &ids[0], "mixed").await;
         world.wait_days(1);
-        let said = Said {
-            workout_id: ids[0].clone(),
-            feedback_type: FeedbackType::Correct,
-            label: Some(Label::PupWalk),
-            certainty: 5,
-            comment: None,
-            user: "anna".to_owned(),
-            admin: false,
-        };
+        let said = correction(&ids[0], Label::PupWalk, "anna");
         say(&world.store, &said, &world.ambient()).await.expect("say");
         verify_ok(&world).await;
         let state = world

@@ -3,14 +3,14 @@
 use paceline::pipeline::Kind;
 use paceline::pipeline::backfill::report::WindowCounts;
 use paceline::pipeline::backfill::{BackfillOptions, Failure, Reprocess, Start, backfill, plan_backfill};
-use paceline::pipeline::people::{Said, say};
+use paceline::pipeline::people::say;
 use paceline::pipeline::prepare::Options;
 use paceline::stage::decide::Retrain;
 use paceline::store::Store;
-use paceline::vocab::{FeedbackType, Label};
+use paceline::vocab::Label;
 
 use super::{assert_verified, at, by, filled, history, named, now_do, resumed, run, state};
-use crate::support::world::{CLASSIC, NIGHTLY, World, difference, pipeline};
+use crate::support::world::{CLASSIC, NIGHTLY, World, correction, difference, pipeline};
 use crate::support::{TestStore, block_on, connect, now, on_both_stores};
 
 const ROWS: usize = 1_200;
@@ -305,15 +305,7 @@ fn a_person_who_comes_between_wins_and_the_window_begins_again() {
         let victim =
             "SELECT workout_id FROM workout_summary WHERE workout_date >= '2015-02-01' ORDER BY workout_date LIMIT 1";
         let id = world.raw.rows(victim).await[0][0].clone();
-        let said = Said {
-            workout_id: id.clone(),
-            feedback_type: FeedbackType::Correct,
-            label: Some(Label::Mixed),
-            certainty: 5,
-            comment: None,
-            user: "anna".to_owned(),
-            admin: false,
-        };
+        let said = correction(&id, Label::Mixed, "anna");
         let (url, plain) = (world.raw.url.clone(), world.ambient());
         // The second window is prepared and about to be written.
         let ambient = at(world.ambient(), "before_chunk", 2, move || {

@@ -11,7 +11,7 @@ use paceline::store::Store;
 use paceline::vocab::{FeedbackType, Label, ModelStatus, Trigger};
 
 use crate::support::TestStore;
-use crate::support::world::{NIGHTLY, World, pipeline};
+use crate::support::world::{NIGHTLY, World, correction, pipeline};
 
 /// The model of the first night: the world's clock stands still but for a day before each run.
 pub const FIRST_MODEL: &str = "workout_classifier_20260204_040506";
@@ -84,9 +84,13 @@ impl Act {
             return world.raw;
         }
         world.run(&nightly()).await;
-        say(&world.store, &correction("w04"), &world.ambient())
-            .await
-            .expect("a correction");
+        say(
+            &world.store,
+            &correction("w04", Label::PupWalk, "anna"),
+            &world.ambient(),
+        )
+        .await
+        .expect("a correction");
         if self == Self::RetrainNight {
             world.import(&rows(24..48)).await;
             world
@@ -137,12 +141,14 @@ impl Act {
                 let options = ImportOptions { record_labels: true };
                 import(store, source, options, ambient).await.map(|_| ())
             }
-            Self::Correction => say(store, &correction("w08"), ambient).await.map(|_| ()),
+            Self::Correction => say(store, &correction("w08", Label::PupWalk, "anna"), ambient)
+                .await
+                .map(|_| ()),
             Self::Answer => {
                 let said = Said {
                     feedback_type: FeedbackType::Accept,
                     label: None,
-                    ..correction("w08")
+                    ..correction("w08", Label::PupWalk, "anna")
                 };
                 say(store, &said, ambient).await.map(|_| ())
             }
@@ -169,18 +175,6 @@ async fn nightly_run(store: &Store, options: &Options, ambient: &Ambient) -> Res
     run(store, &pipeline(&nightly()), options, Trigger::Manual, ambient)
         .await
         .map(|_| ())
-}
-
-fn correction(id: &str) -> Said {
-    Said {
-        workout_id: id.to_owned(),
-        feedback_type: FeedbackType::Correct,
-        label: Some(Label::PupWalk),
-        certainty: 5,
-        comment: None,
-        user: "anna".to_owned(),
-        admin: false,
-    }
 }
 
 /// An export in our own columns: runs at 9 to 10 and walks at 19 to 20 minutes a mile in turn, every

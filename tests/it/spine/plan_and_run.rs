@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use paceline::pipeline::Ambient;
-use paceline::pipeline::people::{Said, say};
+use paceline::pipeline::people::say;
 use paceline::pipeline::plan::Plan;
 use paceline::pipeline::prepare::Options;
 use paceline::pipeline::run::run;
 use paceline::stage::decide::Retrain;
-use paceline::vocab::{FeedbackType, Label, Trigger};
+use paceline::vocab::{Label, Trigger};
 use tokio::runtime::Handle;
 
 use crate::support::on_both_stores;
-use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World, pipeline};
+use crate::support::world::{CLASSIC, NIGHTLY, SAMPLE, World, correction, pipeline};
 
 /// Everything of a verdict that a plan names: workout, label before, label after, confidence.
 type Row = (String, String, String, String);
@@ -122,15 +122,11 @@ fn a_correction_between_two_chunks_is_obeyed_and_counted() {
                 }
                 let correct = async {
                     let first = db.state_as_of(corrector.now(), None).await.expect("a state");
-                    let said = Said {
-                        workout_id: first.into_keys().next().expect("a first chunk"),
-                        feedback_type: FeedbackType::Correct,
-                        label: Some(Label::Outlier),
-                        certainty: 5,
-                        comment: None,
-                        user: "anna".to_owned(),
-                        admin: false,
-                    };
+                    let said = correction(
+                        &first.into_keys().next().expect("a first chunk"),
+                        Label::Outlier,
+                        "anna",
+                    );
                     say(&db, &said, &corrector).await.expect("a correction");
                 };
                 tokio::task::block_in_place(|| Handle::current().block_on(correct));

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use paceline::config::Pipeline;
 use paceline::db::statement::Dialect;
 use paceline::pipeline::import::{ImportOptions, ImportReport, ImportSource, import};
+use paceline::pipeline::people::Said;
 use paceline::pipeline::plan::{Plan, plan};
 use paceline::pipeline::prepare::Options;
 use paceline::pipeline::report::RunReport;
@@ -15,7 +16,7 @@ use paceline::pipeline::run::run;
 use paceline::pipeline::{Ambient, RunError, Silent};
 use paceline::store::Store;
 use paceline::time::Timestamp;
-use paceline::vocab::Trigger;
+use paceline::vocab::{FeedbackType, Label, Trigger};
 
 use super::TestStore;
 
@@ -53,6 +54,19 @@ pub struct World {
     clock: Arc<AtomicI64>,
     entropy: Arc<AtomicU32>,
     points: Arc<Mutex<Vec<&'static str>>>,
+}
+
+/// What a person who is sure says of a workout that the model has wrong.
+pub fn correction(id: &str, label: Label, user: &str) -> Said {
+    Said {
+        workout_id: id.to_owned(),
+        feedback_type: FeedbackType::Correct,
+        label: Some(label),
+        certainty: 5,
+        comment: None,
+        user: user.to_owned(),
+        admin: false,
+    }
 }
 
 /// A pipeline from its text.
