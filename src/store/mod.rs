@@ -27,6 +27,7 @@ pub mod replay;
 pub mod runs;
 pub mod segments;
 pub mod slices;
+pub mod standings;
 pub mod taught;
 pub mod undo;
 pub mod verify;
