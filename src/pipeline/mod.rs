@@ -19,6 +19,7 @@ pub mod import;
 pub mod labels;
 pub mod lease;
 pub mod lessons;
+pub mod memory;
 pub mod people;
 pub mod plan;
 pub mod prepare;
