@@ -145,6 +145,7 @@ impl<'a> Engine<'a> {
                 self.count_written(&work);
                 return Err(ended);
             }
+            self.with.ambient.reached("after_slice");
             self.with.ambient.progress.at(self.rows_seen);
             if is_last {
                 self.totals.add_read(&work.read.rows, &work.read.skipped);
