@@ -117,6 +117,19 @@ impl fmt::Display for WorkoutDate {
     }
 }
 
+macro_rules! serialize_as_text {
+    ($($name:ident),+) => {
+        $(impl serde::Serialize for $name {
+            /// As it is printed.
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        })+
+    };
+}
+
+serialize_as_text!(Timestamp, WorkoutDate);
+
 /// `YYYY-MM-DD`, optionally followed by `T` or a space and `HH:MM[:SS[.f]]`, optionally `Z`.
 /// Years outside 0000 to 9999 have no fixed-width form and are refused.
 fn parse_naive(text: &str) -> Option<NaiveDateTime> {

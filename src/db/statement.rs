@@ -28,6 +28,7 @@ pub struct Statement {
     pub name: &'static str,
     mysql: &'static str,
     sqlite: &'static str,
+    variables: bool,
 }
 
 impl Statement {
@@ -37,12 +38,27 @@ impl Statement {
             name,
             mysql: text,
             sqlite: text,
+            variables: false,
+        }
+    }
+
+    /// A statement whose parameters stand as `@name`, which a MySQL client reads as its own variables: the
+    /// same file can be run there by hand.
+    pub const fn by_variables(name: &'static str, text: &'static str) -> Self {
+        Self {
+            variables: true,
+            ..Self::portable(name, text)
         }
     }
 
     /// A statement with a text for each server.
     pub const fn per_dialect(name: &'static str, mysql: &'static str, sqlite: &'static str) -> Self {
-        Self { name, mysql, sqlite }
+        Self {
+            name,
+            mysql,
+            sqlite,
+            variables: false,
+        }
     }
 
     /// The text for `dialect`, without `--` comment lines (they may hold colons and quotes, which
@@ -52,7 +68,8 @@ impl Statement {
             Dialect::MySql => self.mysql,
             Dialect::Sqlite => self.sqlite,
         };
-        strip_comments(text)
+        let text = strip_comments(text);
+        if self.variables { text.replace('@', ":") } else { text }
     }
 
     /// The text with each `(:list)` expanded to `(:list_0, :list_1, ..)`.
@@ -85,6 +102,17 @@ pub(super) fn strip_comments(text: &str) -> String {
 macro_rules! sql {
     ($path:literal) => {
         $crate::db::statement::Statement::portable(
+            concat!($path, ".sql"),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $path, ".sql")),
+        )
+    };
+}
+
+/// As [`sql!`], for a statement whose parameters stand as `@name` ([`Statement::by_variables`]).
+#[macro_export]
+macro_rules! report_sql {
+    ($path:literal) => {
+        $crate::db::statement::Statement::by_variables(
             concat!($path, ".sql"),
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $path, ".sql")),
         )

@@ -24,6 +24,7 @@ pub mod privileges;
 pub mod probe;
 pub mod quarantine;
 pub mod replay;
+pub mod report;
 pub mod runs;
 pub mod segments;
 pub mod slices;

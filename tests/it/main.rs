@@ -19,6 +19,7 @@ mod learning_laws;
 mod lease;
 mod people;
 mod readme;
+mod report;
 mod review;
 mod sample;
 mod schedule;
