@@ -7,6 +7,7 @@
 
 pub mod classify;
 mod clustering;
+pub mod columns;
 pub mod decide;
 pub mod diff;
 pub mod features;
