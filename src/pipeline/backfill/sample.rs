@@ -106,7 +106,7 @@ async fn choose_by_sample(
     if !matches!(decision, Decision::Train { .. }) {
         return Ok(Judged::unseen(chooser.follow(decision, None).await?));
     }
-    let answered: HashSet<&str> = chooser.answered().collect();
+    let answered: HashSet<&str> = chooser.answered().await?.collect();
     let keep = |id: &str| rank(seed, id) <= highest || answered.contains(id);
     let features = load_features(store, pipeline, source, keep).await?;
     let choice = chooser.follow(decision, Some(&features)).await?;
