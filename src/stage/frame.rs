@@ -125,7 +125,6 @@ schema! {
         "model_id": Text false,
         "is_user_override": Flag true,
         "original_ml_classification": Text false,
-        "classification_change_count": Int true,
     }
 }
 
@@ -213,20 +212,20 @@ impl<S: Schema> Frame<S> {
 
     fn check(df: DataFrame) -> Result<Self, FrameError> {
         let polars = |source| FrameError::Polars { frame: S::NAME, source };
+        let height = df.height();
         let mut columns = Vec::with_capacity(S::COLUMNS.len());
         for spec in S::COLUMNS {
             columns.push(checked_column::<S>(&df, spec)?.rechunk());
         }
-        let mut df = DataFrame::new(df.height(), columns).map_err(polars)?;
-        if !strictly_ascending(&df)? {
-            df = df
-                .sort(["workout_id"], SortMultipleOptions::default())
-                .map_err(polars)?;
-            df.rechunk_mut();
-            refuse_duplicates::<S>(&df)?;
+        // Dropped before anything is sorted: each column is then given back as soon as its sorted copy is there.
+        drop(df);
+        if let Some(order) = order_of::<S>(columns[0].str().map_err(polars)?)? {
+            for column in &mut columns {
+                *column = column.take(&order).map_err(polars)?;
+            }
         }
         Ok(Self {
-            df,
+            df: DataFrame::new(height, columns).map_err(polars)?,
             schema: PhantomData,
         })
     }
@@ -234,6 +233,11 @@ impl<S: Schema> Frame<S> {
     /// Rows.
     pub fn height(&self) -> usize {
         self.df.height()
+    }
+
+    /// The columns, in schema order.
+    pub(super) fn into_columns(self) -> Vec<Column> {
+        self.df.into_columns()
     }
 
     /// The DataFrame, for reading.
@@ -335,36 +339,22 @@ fn checked_column<S: Schema>(df: &DataFrame, spec: &ColumnSpec) -> Result<Column
     Ok(column.clone())
 }
 
-fn strictly_ascending(df: &DataFrame) -> Result<bool, FrameError> {
-    let ids = df
-        .column("workout_id")
-        .and_then(|c| c.str())
-        .map_err(|source| FrameError::Polars { frame: "ids", source })?;
-    let mut last: Option<&str> = None;
-    for id in ids.iter() {
-        if last.is_some() && last >= id {
-            return Ok(false);
-        }
-        last = id;
+/// The rows by ascending id, as far as they are not in that order; None where they are. `ids` is one chunk
+/// without nulls.
+fn order_of<S: Schema>(ids: &StringChunked) -> Result<Option<IdxCa>, FrameError> {
+    let ids = ids.downcast_as_array();
+    if ids.values_iter().is_sorted_by(|a, b| a < b) {
+        return Ok(None);
     }
-    Ok(true)
-}
-
-fn refuse_duplicates<S: Schema>(df: &DataFrame) -> Result<(), FrameError> {
-    let ids = df
-        .column("workout_id")
-        .and_then(|c| c.str())
-        .map_err(|source| FrameError::Polars { frame: S::NAME, source })?;
-    let mut last: Option<&str> = None;
-    for id in ids.iter() {
-        if last.is_some() && last == id {
-            let workout_id = id.unwrap_or_default().to_owned();
-            return Err(FrameError::Duplicate {
-                frame: S::NAME,
-                workout_id,
-            });
-        }
-        last = id;
+    let id = |row: &IdxSize| ids.value(*row as usize);
+    let mut order: Vec<IdxSize> = (0..ids.len() as IdxSize).collect();
+    // Stable: it finds the stretches that are in order, and rows mostly come in a few long ones.
+    order.sort_by(|a, b| id(a).cmp(id(b)));
+    match order.windows(2).find(|pair| id(&pair[0]) == id(&pair[1])) {
+        None => Ok(Some(IdxCa::from_vec("order".into(), order))),
+        Some(pair) => Err(FrameError::Duplicate {
+            frame: S::NAME,
+            workout_id: id(&pair[0]).to_owned(),
+        }),
     }
-    Ok(())
 }

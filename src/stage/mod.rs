@@ -8,6 +8,7 @@
 pub mod calibration;
 pub mod classify;
 mod clustering;
+pub mod columns;
 pub mod decide;
 pub mod diff;
 pub mod features;

@@ -287,12 +287,12 @@ fn diff_fixtures() {
         let changes = set.changes.iter().map(|change| {
             let from = change
                 .current
-                .map(|at| show_text(current.text("current_classification"), at));
+                .map(|at| show_text(current.text("current_classification"), at as usize));
             record([
-                ("workout_id", show_text(predictions.ids(), change.prediction)),
+                ("workout_id", show_text(predictions.ids(), change.prediction as usize)),
                 ("outcome", change.outcome.as_str().to_owned()),
                 ("from", from.unwrap_or_default()),
-                ("to", show_text(predictions.text("label"), change.prediction)),
+                ("to", show_text(predictions.text("label"), change.prediction as usize)),
             ])
         });
         let moves = set.matrix.iter().map(|t| {

@@ -206,7 +206,7 @@ impl<'a> Engine<'a> {
             .changes
             .changes
             .iter()
-            .filter_map(|change| ids.get(change.prediction));
+            .filter_map(|change| ids.get(change.prediction as usize));
         let mut head = self.own.head_for(ready.head, touched).map_err(|_| moved())?;
         let reason = match &model {
             Some((_, version)) => format!("model {version}"),

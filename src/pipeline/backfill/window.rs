@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::audit::chain::Link;
-use crate::stage::classify::classify;
+use crate::stage::classify::verdicts;
 use crate::stage::diff::{ChangeSet, diff};
-use crate::stage::features::{Activities, Featurized, featurize};
+use crate::stage::features::{Activities, Featurized, featurize_all};
 use crate::stage::frame::{Classifications, Features, Frame, Predictions};
 use crate::stage::model::Model;
 use crate::store::quarantine::Quarantined;
@@ -61,12 +61,12 @@ impl Preparer {
             .await
             .map_err(load)?;
         let read = (loaded.frame.height() + loaded.refused.len()) as u64;
-        let featurized = featurize(&loaded.frame, &self.activities);
+        let featurized = featurize_all(loaded.frame, &self.activities);
         let Featurized { features, skipped } = featurized.map_err(|e| RunError::bug("featurize", e))?;
         let ids: Vec<&str> = features.ids().iter().map(Option::unwrap_or_default).collect();
         let current = self.store.classifications_of(&ids).await.map_err(load)?;
         self.ambient.reached("after_window_load");
-        let predictions = classify(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
+        let predictions = verdicts(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
         let changes = diff(&current, &predictions, self.model_id.as_deref());
         self.ambient.reached("after_window_diff");
         let rows = row_counts(read, &predictions, &skipped, loaded.refused.len());
