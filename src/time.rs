@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 
 /// An instant in UTC, in microseconds since 1970-01-01 00:00:00.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,14 +106,22 @@ impl From<NaiveDateTime> for WorkoutDate {
 impl fmt::Display for Timestamp {
     /// `YYYY-MM-DD HH:MM:SS.ffffff`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.naive().format("%Y-%m-%d %H:%M:%S%.6f"))
+        let naive = self.naive();
+        match fixed_width(naive) {
+            Some(text) => f.write_str(ascii(&text)),
+            None => write!(f, "{}", naive.format("%Y-%m-%d %H:%M:%S%.6f")),
+        }
     }
 }
 
 impl fmt::Display for WorkoutDate {
     /// `YYYY-MM-DD HH:MM:SS`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.naive().format("%Y-%m-%d %H:%M:%S"))
+        let naive = self.naive();
+        match fixed_width(naive) {
+            Some(text) => f.write_str(ascii(&text[..19])),
+            None => write!(f, "{}", naive.format("%Y-%m-%d %H:%M:%S")),
+        }
     }
 }
 
@@ -129,6 +137,30 @@ macro_rules! serialize_as_text {
 }
 
 serialize_as_text!(Timestamp, WorkoutDate);
+/// `YYYY-MM-DD HH:MM:SS.ffffff` of years 0000 to 9999. By hand: an import writes a million of them, and chrono
+/// reads its format anew for each.
+fn fixed_width(at: NaiveDateTime) -> Option<[u8; 26]> {
+    let year = u32::try_from(at.year()).ok().filter(|year| *year <= 9999)?;
+    let mut text = *b"0000-00-00 00:00:00.000000";
+    let mut put = |end: usize, digits: usize, mut value: u32| {
+        for place in text[end - digits..end].iter_mut().rev() {
+            *place = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+    };
+    put(4, 4, year);
+    put(7, 2, at.month());
+    put(10, 2, at.day());
+    put(13, 2, at.hour());
+    put(16, 2, at.minute());
+    put(19, 2, at.second());
+    put(26, 6, at.nanosecond() % 1_000_000_000 / 1_000);
+    Some(text)
+}
+
+fn ascii(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).expect("digits are ASCII")
+}
 
 /// `YYYY-MM-DD`, optionally followed by `T` or a space and `HH:MM[:SS[.f]]`, optionally `Z`.
 /// Years outside 0000 to 9999 have no fixed-width form and are refused.
@@ -193,6 +225,24 @@ mod tests {
         let t = Timestamp::from_micros(-1);
         assert_eq!(t.to_string(), "1969-12-31 23:59:59.999999");
         assert_eq!(t.to_string().parse(), Ok(t));
+    }
+
+    #[test]
+    fn the_fixed_width_is_what_chrono_prints() {
+        let naive = |micros: i64| Timestamp::from_micros(micros).naive();
+        let steps = (-2_000..2_000).map(|i: i64| i * 31_415_926_535_897);
+        for micros in steps.chain([
+            0,
+            -1,
+            951_782_400_000_000,
+            253_402_300_799_999_999,
+            253_402_300_800_000_000,
+        ]) {
+            let (instant, date) = (Timestamp::from_micros(micros), WorkoutDate::from_micros(micros));
+            let long = naive(micros).format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+            let short = naive(micros).format("%Y-%m-%d %H:%M:%S").to_string();
+            assert_eq!((instant.to_string(), date.to_string()), (long, short));
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod import;
 pub mod labels;
 pub mod lease;
 pub mod lessons;
+mod line;
 pub mod people;
 pub mod plan;
 pub mod prepare;

@@ -12,15 +12,14 @@ use backon::BackoffBuilder;
 
 use crate::config::Pipeline;
 use crate::id::RunId;
-use crate::stage::diff::Change;
 use crate::store::backfill::{WindowDone, WindowKey};
 use crate::store::quarantine::Stamp;
 use crate::store::runs::{OutcomeCounts, RunFailure};
-use crate::store::write::VerdictChunk;
 use crate::store::{Store, StoreError};
 
+use super::super::line::{Line, Stock};
 use super::super::run::MAX_RETRIES;
-use super::super::write::{Committed, Rows, chunks_of};
+use super::super::write::{Committed, chunks_of};
 use super::super::{Ambient, Kind, RunError, pauses};
 use super::ahead::Ahead;
 use super::own::OwnStretch;
@@ -154,9 +153,9 @@ impl<'a> Engine<'a> {
                 .then(|| pauses.next())
                 .flatten();
             let Some(wait) = wait else {
-                self.totals.add_changes(&committed.outcomes);
-                self.totals.add_matrix(&committed.matrix);
-                self.totals.rows_written += committed.rows;
+                self.totals.add_changes(&committed.tally.outcomes);
+                self.totals.add_matrix(&committed.tally.matrix);
+                self.totals.rows_written += committed.tally.rows;
                 return Err(if stops(&error) {
                     Ended::Stop(error)
                 } else {
@@ -195,12 +194,11 @@ impl<'a> Engine<'a> {
         self.store().quarantine(&ready.refused, stamp).await.map_err(failed)?;
         let model = self.with.model.clone();
         let key = self.key(job, model.as_ref().map(|(id, _)| id.as_str()));
-        let chunks: Vec<&[Change]> = chunks_of(&ready.changes, self.with.pipeline.chunk_rows).collect();
+        let chunks = chunks_of(&ready.changes, self.with.pipeline.chunk_rows);
         let Some(last) = chunks.len().checked_sub(1) else {
             let done = self.done(ready, committed, attempts);
             return self.store().complete_window(&key, &done).await.map_err(failed);
         };
-        let rows = Rows::of(&ready.predictions, &ready.features, &ready.current);
         let ids = ready.predictions.ids();
         let touched = ready
             .changes
@@ -208,35 +206,40 @@ impl<'a> Engine<'a> {
             .iter()
             .filter_map(|change| ids.get(change.prediction as usize));
         let mut head = self.own.head_for(ready.head, touched).map_err(|_| moved())?;
-        let reason = match &model {
-            Some((_, version)) => format!("model {version}"),
-            None => "era rule: no model".to_owned(),
-        };
-        for (number, changes) in chunks.into_iter().enumerate() {
-            let chunk = VerdictChunk {
-                run: Some((self.with.run_id, self.next_chunk)),
-                model: model.as_ref().map(|(id, version)| (id.as_str(), version.as_str())),
-                changed_by: "system",
-                reason: &reason,
-                now: self.with.ambient.now(),
-                log_refreshed: self.with.pipeline.log_refreshed,
-                verdicts: changes.iter().map(|change| rows.verdict(change)).collect(),
-            };
-            self.with.ambient.stop.check("write", || self.in_words())?;
-            let mut after = committed.clone();
-            after.add(changes, &chunk.verdicts, chunk.rows());
+        let ambient = self.with.ambient;
+        let mut line = Line::new(self.stock(ready), chunks.clone(), self.next_chunk, head, ambient);
+        for (number, changes) in chunks.enumerate() {
+            let Some(chunk) = line.next().await else { break };
+            ambient.stop.check("write", || self.in_words())?;
+            let after = committed.with(&chunk.tally);
             let done = (number == last).then(|| self.done(ready, &after, attempts));
-            self.with.ambient.reached("before_chunk");
-            let written = self.store().write_window(&key, &chunk, &head, done.as_ref()).await;
+            ambient.reached("before_chunk");
+            let written = self.store().write_window(&key, chunk.sealed, done.as_ref()).await;
             let written = written.map_err(failed)?;
             self.next_chunk += 1;
             *committed = after;
-            let written_ids = chunk.verdicts.iter().map(|verdict| verdict.workout_id);
+            let written_ids = changes.iter().filter_map(|change| ids.get(change.prediction));
             self.own.wrote(position, head, written.head, written_ids);
             head = written.head;
-            self.with.ambient.reached("after_chunk");
+            ambient.reached("after_chunk");
         }
         Ok(())
+    }
+
+    fn stock(&self, ready: &Ready) -> Stock {
+        let model = self.with.model.clone();
+        Stock {
+            predictions: ready.predictions.clone(),
+            features: ready.features.clone(),
+            current: ready.current.clone(),
+            run_id: self.with.run_id.clone(),
+            reason: match &model {
+                Some((_, version)) => format!("model {version}"),
+                None => "era rule: no model".to_owned(),
+            },
+            model,
+            log_refreshed: self.with.pipeline.log_refreshed,
+        }
     }
 
     fn key<'k>(&self, job: &Job, model_id: Option<&'k str>) -> WindowKey<'k>
@@ -256,7 +259,7 @@ impl<'a> Engine<'a> {
             attempts,
             rows: ready.rows,
             changes: outcomes(ready, committed),
-            rows_written: committed.rows,
+            rows_written: committed.tally.rows,
             now: self.with.ambient.now(),
         }
     }
@@ -265,8 +268,8 @@ impl<'a> Engine<'a> {
         self.rows_seen += ready.rows.read;
         self.totals.add_read(&ready.rows, &ready.skipped);
         self.totals.add_changes(&outcomes(ready, committed));
-        self.totals.add_matrix(&committed.matrix);
-        self.totals.rows_written += committed.rows;
+        self.totals.add_matrix(&committed.tally.matrix);
+        self.totals.rows_written += committed.tally.rows;
     }
 
     async fn record_failure(&mut self, job: &Job, error: &RunError, attempts: u32) {
@@ -322,7 +325,7 @@ pub(super) fn retry_one(base: &str, job: &Job) -> String {
 /// The outcomes of a window that is done: what was committed, and the rest of what was read.
 fn outcomes(ready: &Ready, committed: &Committed) -> OutcomeCounts {
     let protected = ready.changes.counts.protected;
-    let done = committed.outcomes;
+    let done = committed.tally.outcomes;
     let accounted = protected + done.new + done.changed + done.refreshed;
     OutcomeCounts {
         protected,
