@@ -150,8 +150,8 @@ pub async fn run(app: &App, args: &RunArgs, output: Output) -> Result<()> {
     let sources = open_all(&args.import)?;
     let store = app.store(Access::Write).await?;
     let ambient = app.ambient()?;
-    let imports = import_all(&store, sources, ImportOptions::default(), &ambient).await?;
     stop_at_signals(ambient.stop.clone(), exit::of_signal)?;
+    let imports = import_all(&store, sources, ImportOptions::default(), &ambient).await?;
     let report = run_pipeline(&store, &pipeline, &options, Trigger::Manual, &ambient).await?;
     print_report(&RunReport { imports, ..report }, output)
 }

@@ -210,7 +210,7 @@ impl<'p> Rows<'p> {
     }
 
     fn verdict(&self, change: &Change) -> Verdict<'p> {
-        let row = change.prediction;
+        let row = change.prediction as usize;
         let method = self.method.get(row);
         let source = match (method, change.outcome) {
             (Some("era_fallback"), _) => Source::EraFallback,
@@ -220,7 +220,7 @@ impl<'p> Rows<'p> {
         Verdict {
             outcome: change.outcome,
             workout_id: self.workout_id.get(row).unwrap_or_default(),
-            previous: change.current.and_then(|row| self.stored.get(row)),
+            previous: change.current.and_then(|row| self.stored.get(row as usize)),
             label: self.label.get(row).unwrap_or_default(),
             confidence: self.confidence.get(row),
             method,

@@ -28,6 +28,7 @@ pub mod report;
 pub mod runs;
 pub mod segments;
 pub mod slices;
+pub mod standings;
 pub mod taught;
 pub mod undo;
 pub mod verify;

@@ -218,7 +218,7 @@ impl<'a> Engine<'a> {
             let written = written.map_err(failed)?;
             self.next_chunk += 1;
             *committed = after;
-            let written_ids = changes.iter().filter_map(|change| ids.get(change.prediction));
+            let written_ids = changes.iter().filter_map(|change| ids.get(change.prediction as usize));
             self.own.wrote(position, head, written.head, written_ids);
             head = written.head;
             ambient.reached("after_chunk");
