@@ -36,6 +36,9 @@ impl Fingerprint {
     }
 }
 
+/// Bytes that are hashed at a time: a call for each number would cost more than its hash.
+const BUFFER: usize = 16_384;
+
 /// A fingerprint in the making, of rows that do not fit into memory together.
 #[derive(Debug, Clone, Default)]
 pub struct Digester {
@@ -48,7 +51,7 @@ impl Digester {
     /// before.
     pub fn add(&mut self, features: &Frame<Features>, bounds: &Bounds) {
         let table = Table::of(features);
-        let mut bytes = Vec::with_capacity(PORTION + 256);
+        let mut bytes = Vec::with_capacity(2 * BUFFER);
         for (i, id) in features.ids().downcast_as_array().values_iter().enumerate() {
             let row = table.row(i);
             if !row.admitted(bounds) {
@@ -61,7 +64,7 @@ impl Digester {
                 bytes.extend_from_slice(&number.to_bits().to_le_bytes());
             }
             bytes.extend_from_slice(&row.date.micros().to_le_bytes());
-            if bytes.len() >= PORTION {
+            if bytes.len() >= BUFFER {
                 self.digest.update(&bytes);
                 bytes.clear();
             }

@@ -20,6 +20,7 @@ pub mod head;
 mod logistic;
 pub mod model;
 pub mod params;
+mod points;
 pub mod review;
 mod silhouette;
 mod statistics;

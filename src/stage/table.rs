@@ -64,9 +64,10 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The rows that `bounds` admit, ascending.
-    pub fn valid(&self, bounds: &Bounds) -> Vec<usize> {
-        (0..self.len()).filter(|i| self.row(*i).admitted(bounds)).collect()
+    /// The rows that `bounds` admit, ascending. Numbered as Polars numbers rows: with 32 bits.
+    pub fn valid(&self, bounds: &Bounds) -> Vec<u32> {
+        let rows = u32::try_from(self.len()).expect("a frame has fewer than 2^32 rows");
+        (0..rows).filter(|i| self.row(*i as usize).admitted(bounds)).collect()
     }
 }
 
