@@ -15,9 +15,6 @@ use super::frame::{Features, Frame};
 use super::model::hex;
 use super::table::Table;
 
-/// Bytes that are hashed together. No result depends on it.
-const PORTION: usize = 16 << 10;
-
 /// How many valid rows there are, and which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fingerprint {
@@ -36,7 +33,7 @@ impl Fingerprint {
     }
 }
 
-/// Bytes that are hashed at a time: a call for each number would cost more than its hash.
+/// Bytes that are hashed at a time: a call for each number would cost more than its hash. No result depends on it.
 const BUFFER: usize = 16_384;
 
 /// A fingerprint in the making, of rows that do not fit into memory together.
