@@ -12,7 +12,7 @@ use crate::app::{Access, App, replace_file};
 use crate::audit::anchor::Anchor;
 use crate::pipeline::{Kind, Progress, RunError};
 use crate::store::findings::Finding;
-use crate::store::verify::Verification;
+use crate::store::verify::{Spill, Verification};
 use crate::time::Timestamp;
 
 use super::output::{Output, Rows, count, one, text};
@@ -95,7 +95,10 @@ pub async fn verify(app: &App, args: &VerifyArgs, progress: &Arc<dyn Progress>, 
     let anchored = args.anchor.as_deref().map(read_anchor).transpose()?.flatten();
     let store = app.store(Access::Read).await?;
     progress.begin("verifying", None);
-    let verified = store.verify_against(anchored.as_ref(), |rows| progress.at(rows)).await;
+    let spill = Spill::into_folder(app.temporary_folder());
+    let verified = store
+        .verify_against(anchored.as_ref(), spill, |rows| progress.at(rows))
+        .await;
     progress.end();
     let verified = verified.map_err(|error| RunError::store("verify", error))?;
     let moved = args.anchor.as_deref();

@@ -245,6 +245,7 @@ pub fn store_kind(error: &StoreError) -> Kind {
         },
         StoreError::Fenced { .. } | StoreError::Closed { .. } => Kind::Fenced,
         StoreError::LostRace { .. } => Kind::Transient,
+        StoreError::Spill { .. } => Kind::Config,
         StoreError::Frame(_) | StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => Kind::Data,
     }
 }
@@ -256,6 +257,9 @@ pub fn store_hint(error: &StoreError) -> &'static str {
         StoreError::Frame(_) => "correct the named rows in the database",
         StoreError::Fenced { .. } | StoreError::Closed { .. } => {
             "the other run finishes the work; `paceline runs list` shows it"
+        }
+        StoreError::Spill { .. } => {
+            "free some space there, or name another folder in TMPDIR: 40 bytes for each history row are enough"
         }
         StoreError::LostRace { .. } => "look at `paceline model list`, then decide again",
         StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => "",

@@ -95,6 +95,14 @@ pub enum StoreError {
         /// Why, as the ledger has it.
         why: String,
     },
+    /// What does not fit into memory could not be put on the disk, or not be read back.
+    #[error("cannot use a temporary file in '{}': {detail}", folder.display())]
+    Spill {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// The system's message.
+        detail: String,
+    },
     /// A compare-and-swap lost to another writer.
     #[error(
         "{what}: {now} is active now, {seen} was when this command looked; another process was first, so nothing was changed"
