@@ -122,6 +122,9 @@ impl fmt::Display for WorkoutDate {
 fn parse_naive(text: &str) -> Option<NaiveDateTime> {
     let text = text.trim();
     let text = text.strip_suffix('Z').unwrap_or(text);
+    if let Some(at) = stored_form(text.as_bytes()) {
+        return Some(at);
+    }
     let parsed = if text.len() <= 10 {
         NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)?
     } else {
@@ -131,6 +134,25 @@ fn parse_naive(text: &str) -> Option<NaiveDateTime> {
             .ok()?
     };
     (0..=9999).contains(&parsed.year()).then_some(parsed)
+}
+
+/// `YYYY-MM-DD HH:MM:SS` to the letter, which is how a store hands out a million of them; None for all else, and
+/// for what is no time of any day.
+fn stored_form(text: &[u8]) -> Option<NaiveDateTime> {
+    let marks = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
+    if text.len() != 19 || marks.iter().any(|(at, mark)| text[*at] != *mark) {
+        return None;
+    }
+    let number = |from: usize, digits: usize| {
+        text[from..from + digits].iter().try_fold(0u32, |number, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0'))
+        })
+    };
+    NaiveDate::from_ymd_opt(number(0, 4)? as i32, number(5, 2)?, number(8, 2)?)?.and_hms_opt(
+        number(11, 2)?,
+        number(14, 2)?,
+        number(17, 2)?,
+    )
 }
 
 impl FromStr for Timestamp {
@@ -173,6 +195,28 @@ mod tests {
         let dates: Vec<WorkoutDate> = texts.iter().map(|t| t.parse().expect("a date")).collect();
         let printed: Vec<String> = dates.iter().map(ToString::to_string).collect();
         assert!(dates.is_sorted() && printed.is_sorted());
+    }
+
+    #[test]
+    fn the_stored_form_is_what_the_general_one_reads() {
+        let general = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok();
+        for text in [
+            "0000-01-01 00:00:00",
+            "2024-02-29 23:59:59",
+            "9999-12-31 12:34:56",
+            "2023-02-29 00:00:00",
+            "2024-13-01 00:00:00",
+            "2024-01-01 24:00:00",
+            "2024-01-01 00:00:6x",
+        ] {
+            assert_eq!(stored_form(text.as_bytes()), general(text), "{text}");
+            assert_eq!(parse_naive(text), general(text), "{text}");
+        }
+        for text in ["2024-01-01T00:00:00", "2024-01-01 00:00:00.5", "2024-1-01 00:00:000", "", "2024-01-01 00:00"] {
+            assert_eq!(stored_form(text.as_bytes()), None, "{text}");
+        }
+        // A leap second is a time of day to the general form alone.
+        assert_eq!(parse_naive("2016-12-31 23:59:60"), general("2016-12-31 23:59:60"));
     }
 
     #[test]
