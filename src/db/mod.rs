@@ -147,6 +147,15 @@ impl Db {
         }
     }
 
+    /// How many statements the store answers at a time. A caller that asks more of them together waits, and in
+    /// the end in vain, for a connection that it holds itself.
+    pub fn connections(&self) -> usize {
+        match &self.backend {
+            Backend::MySql(mysql) => mysql.connections(),
+            Backend::Sqlite(_) => 1,
+        }
+    }
+
     /// Calls `each` for every row of the result in order, as rows arrive; returns how many there
     /// were. All rows are of one moment.
     ///

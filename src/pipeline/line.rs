@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::audit::chain::Link;
 use crate::id::RunId;
+use crate::stage::columns::Texts;
 use crate::stage::diff::{Change, Outcome};
 use crate::stage::features::features_json;
 use crate::stage::frame::{Classifications, Features, Frame, Predictions};
@@ -181,9 +182,9 @@ impl Tally {
 struct Rows<'p> {
     workout_id: &'p StringChunked,
     label: &'p StringChunked,
-    method: &'p StringChunked,
+    method: Texts<'p>,
     confidence: &'p Float64Chunked,
-    stored: &'p StringChunked,
+    stored: Texts<'p>,
     avg_pace: &'p Float64Chunked,
     distance_mi: &'p Float64Chunked,
     duration_min: &'p Float64Chunked,
@@ -200,9 +201,9 @@ impl<'p> Rows<'p> {
         Self {
             workout_id: predictions.ids(),
             label: predictions.text("label"),
-            method: predictions.text("method"),
+            method: predictions.texts("method"),
             confidence: predictions.real("confidence"),
-            stored: current.text("current_classification"),
+            stored: current.texts("current_classification"),
             avg_pace: features.real("avg_pace"),
             distance_mi: features.real("distance_mi"),
             duration_min: features.real("duration_min"),

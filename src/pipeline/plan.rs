@@ -91,7 +91,7 @@ fn planned_rows(prepared: &Prepared) -> Vec<PlannedRow> {
     let ids = prepared.predictions.ids();
     let labels = prepared.predictions.text("label");
     let confidences = prepared.predictions.real("confidence");
-    let stored = prepared.current.text("current_classification");
+    let stored = prepared.current.texts("current_classification");
     let row = |change: &crate::stage::diff::Change| {
         let row = change.prediction as usize;
         PlannedRow {

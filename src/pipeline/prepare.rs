@@ -23,7 +23,7 @@ use crate::store::quarantine::Quarantined;
 use crate::store::runs::RowCounts;
 use crate::store::taught::Answered;
 use crate::store::workouts::{LoadedWorkouts, Window};
-use crate::vocab::Algorithm;
+use crate::vocab::{Algorithm, Source};
 
 use super::choose::{Choice, Chooser, Chosen};
 use super::gate::Gated;
@@ -193,9 +193,13 @@ async fn load(
     window: Window,
     ambient: &Ambient,
 ) -> Result<(LoadedWorkouts, Frame<Classifications>), RunError> {
+    let failed = |e| RunError::store("load", e);
     let workouts = store.load_workouts(window, |rows| ambient.progress.at(rows));
-    let loaded = tokio::try_join!(workouts, store.load_classifications(window));
-    loaded.map_err(|e| RunError::store("load", e))
+    let state = store.load_classifications(window);
+    if store.db().connections() > 1 {
+        return tokio::try_join!(workouts, state).map_err(failed);
+    }
+    Ok((workouts.await.map_err(failed)?, state.await.map_err(failed)?))
 }
 
 /// The gate looks at the churn of a fresh model itself. What it has let in stays allowed to that model, so
@@ -228,11 +232,12 @@ pub(super) fn row_counts(
     skipped: &BTreeMap<String, u64>,
     refused: usize,
 ) -> RowCounts {
-    let methods = predictions.text("method");
+    let methods = predictions.texts("method");
+    let is_fallback = |row: &usize| methods.get(*row) == Some(Source::EraFallback.as_str());
     RowCounts {
         read,
         classified: predictions.height() as u64,
-        fallback: methods.iter().flatten().filter(|m| *m == "era_fallback").count() as u64,
+        fallback: (0..predictions.height()).filter(is_fallback).count() as u64,
         skipped: skipped.values().sum(),
         quarantined: refused as u64,
     }

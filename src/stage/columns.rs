@@ -56,13 +56,48 @@ impl Words {
         place
     }
 
-    /// The column.
+    /// The column; where one word stands in every row, it takes no memory for them.
     ///
     /// # Errors
     /// Polars', which no input is known to cause.
     pub fn finish(self, name: &'static str) -> PolarsResult<Column> {
+        if let [word] = self.known.as_slice() {
+            let word = word.as_deref().map_or(AnyValue::Null, |word| AnyValue::StringOwned(word.into()));
+            return Ok(Column::new_scalar(name.into(), Scalar::new(DataType::String, word), self.rows.len()));
+        }
         let known = StringChunked::from_iter_options(name.into(), self.known.iter().map(Option::as_deref));
         Ok(known.take(&self.rows)?.into_column())
+    }
+}
+
+/// A text column for reading, one chunk, or the one word that stands in all of its rows.
+#[derive(Debug, Clone, Copy)]
+pub enum Texts<'a> {
+    /// The same in every row.
+    Same(Option<&'a str>),
+    /// One text a row.
+    Each(&'a <StringType as PolarsDataType>::Array),
+}
+
+impl<'a> Texts<'a> {
+    /// # Panics
+    /// Where the column is no text, or more chunks than one.
+    pub(super) fn of(column: &'a Column) -> Self {
+        match column.as_scalar_column() {
+            Some(column) => Self::Same(column.scalar().value().get_str()),
+            None => Self::Each(column.str().expect("text").downcast_as_array()),
+        }
+    }
+
+    /// Row `i`, counted from 0.
+    ///
+    /// # Panics
+    /// May, where there is no such row.
+    pub fn get(&self, i: usize) -> Option<&'a str> {
+        match self {
+            Self::Same(word) => *word,
+            Self::Each(words) => words.get(i),
+        }
     }
 }
 
@@ -144,12 +179,31 @@ mod tests {
     #[test]
     fn equal_texts_share_their_bytes() {
         let text = "workout_classifier_20261123_071809";
-        let made = column(&vec![Some(text); 10_000]);
+        let mut words = vec![Some(text); 10_000];
+        words[5_000] = Some("another one of more than twelve bytes");
+        let made = column(&words);
         let made = made.str().expect("text");
         let held: usize = made.downcast_iter().map(|chunk| chunk.total_buffer_len()).sum();
-        assert_eq!((made.len(), held), (10_000, text.len()));
+        assert_eq!((made.len(), held), (10_000, text.len() + 37));
         let first = made.get(0).map(str::as_ptr);
-        assert!(made.iter().all(|word| word.map(str::as_ptr) == first));
+        assert_eq!(made.iter().filter(|word| word.map(str::as_ptr) == first).count(), 9_999);
+    }
+
+    #[test]
+    fn one_word_in_all_rows_is_kept_once_and_reads_like_any_other() {
+        for word in [Some("workout_classifier_20261123_071809"), None] {
+            let made = column(&[word; 3]);
+            assert!(made.as_scalar_column().is_some());
+            let texts = Texts::of(&made);
+            assert!(matches!(texts, Texts::Same(found) if found == word));
+            assert_eq!((texts.get(0), texts.get(2)), (word, word));
+            assert_eq!(made.str().expect("text").iter().collect::<Vec<_>>(), [word; 3]);
+            let picked = made.take(&IdxCa::from_vec("i".into(), vec![2, 0])).expect("in range");
+            assert_eq!((picked.len(), picked.null_count()), (2, if word.is_none() { 2 } else { 0 }));
+        }
+        let two = column(&[Some("a"), None]);
+        let texts = Texts::of(&two);
+        assert_eq!((texts.get(0), texts.get(1)), (Some("a"), None));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use polars::prelude::*;
 use serde::Serialize;
 
-use super::columns::Memo;
+use super::columns::{Memo, Texts};
 use super::frame::{Classifications, Frame, Predictions};
 
 /// What becomes of one workout.
@@ -156,7 +156,7 @@ pub fn diff(current: &Frame<Classifications>, predictions: &Frame<Predictions>, 
         };
         counts.add(outcome);
         if matches!(outcome, Outcome::New | Outcome::Changed) {
-            let from = at.map(|at| stored.label.value(at));
+            let from = at.and_then(|at| stored.label.get(at));
             *matrix.of((from, label), || 0) += 1;
         }
         if write {
@@ -179,27 +179,25 @@ pub fn diff(current: &Frame<Classifications>, predictions: &Frame<Predictions>, 
     }
 }
 
-type Texts = <StringType as PolarsDataType>::Array;
-
 /// The columns of the stored state that a prediction is compared with, each its one chunk.
 struct Stored<'a> {
-    id: &'a Texts,
-    label: &'a Texts,
+    id: &'a <StringType as PolarsDataType>::Array,
+    label: Texts<'a>,
     confidence: &'a <Float64Type as PolarsDataType>::Array,
-    model: &'a Texts,
+    model: Texts<'a>,
     overridden: &'a <BooleanType as PolarsDataType>::Array,
-    original: &'a Texts,
+    original: Texts<'a>,
 }
 
 impl<'a> Stored<'a> {
     fn of(current: &'a Frame<Classifications>) -> Self {
         Self {
             id: current.ids().downcast_as_array(),
-            label: current.text("current_classification").downcast_as_array(),
+            label: current.texts("current_classification"),
             confidence: current.real("classification_confidence").downcast_as_array(),
-            model: current.text("model_id").downcast_as_array(),
+            model: current.texts("model_id"),
             overridden: current.flag("is_user_override").downcast_as_array(),
-            original: current.text("original_ml_classification").downcast_as_array(),
+            original: current.texts("original_ml_classification"),
         }
     }
 
@@ -220,7 +218,7 @@ impl<'a> Stored<'a> {
         let same_confidence = self.confidence.get(at).map(f64::to_bits) == Some(confidence.to_bits());
         if self.overridden.value(at) {
             (Outcome::Protected, self.original.get(at) != Some(label))
-        } else if self.label.value(at) != label {
+        } else if self.label.get(at) != Some(label) {
             (Outcome::Changed, true)
         } else if self.model.get(at) != model_id || !same_confidence {
             (Outcome::Refreshed, true)

@@ -17,6 +17,7 @@ mod ingest_properties;
 mod learning;
 mod learning_laws;
 mod lease;
+mod loading;
 mod people;
 mod readme;
 mod report;

@@ -90,6 +90,10 @@ impl MySql {
         &self.target
     }
 
+    pub(super) fn connections(&self) -> usize {
+        self.options.pool_max.max(1)
+    }
+
     /// A connection. The retries bridge a server's restart, at the start and later alike.
     async fn acquire(&self) -> Result<Conn, DbError> {
         let options = &self.options;
