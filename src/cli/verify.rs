@@ -10,12 +10,14 @@ use serde::Serialize;
 
 use crate::app::{Access, App, replace_file};
 use crate::audit::anchor::Anchor;
+use crate::pipeline::memory::allows_verify;
 use crate::pipeline::{Kind, Progress, RunError};
 use crate::store::findings::Finding;
 use crate::store::verify::{Spill, Verification};
 use crate::time::Timestamp;
 
 use super::output::{Output, Rows, count, one, text};
+use super::run::MemoryArgs;
 
 /// `paceline verify`.
 #[derive(Debug, Args)]
@@ -24,6 +26,8 @@ pub struct VerifyArgs {
     /// it is not, and moved on to the new head where everything holds.
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    #[command(flatten)]
+    memory: MemoryArgs,
 }
 
 /// What became of the anchor.
@@ -94,6 +98,7 @@ fn move_anchor(path: &Path, old: Option<Anchor>, verified: &Verification, now: T
 pub async fn verify(app: &App, args: &VerifyArgs, progress: &Arc<dyn Progress>, output: Output) -> Result<()> {
     let anchored = args.anchor.as_deref().map(read_anchor).transpose()?.flatten();
     let store = app.store(Access::Read).await?;
+    allows_verify(&store, args.memory.max_memory).await?;
     progress.begin("verifying", None);
     let spill = Spill::into_folder(app.temporary_folder());
     let verified = store

@@ -20,6 +20,7 @@ pub mod labels;
 pub mod lease;
 pub mod lessons;
 mod line;
+pub mod memory;
 pub mod people;
 pub mod plan;
 pub mod prepare;

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::chain::Link;
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Size};
 use crate::stage::classify::verdicts;
 use crate::stage::decide::Retrain;
 use crate::stage::diff::{ChangeSet, diff};
@@ -27,7 +27,7 @@ use crate::vocab::{Algorithm, Source};
 
 use super::choose::{Choice, Chooser, Chosen};
 use super::gate::Gated;
-use super::{Ambient, RunError};
+use super::{Ambient, RunError, memory};
 
 /// What the caller may say beside the pipeline file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,6 +50,8 @@ pub struct Options {
     pub take_over: bool,
     /// The model that a freshly trained one descends from; None: the active one.
     pub parent: Option<String>,
+    /// The memory that it may use; None: as the pipeline says.
+    pub max_memory: Option<Size>,
     /// Trains, and puts in production what the gate admits, but classifies nothing.
     pub train_only: bool,
 }
@@ -128,6 +130,7 @@ pub async fn prepare(
     options: &Options,
     ambient: &Ambient,
 ) -> Result<Prepared, RunError> {
+    memory::allows_run(store, pipeline, options).await?;
     let window = window_of(pipeline, options);
     let head = store.chain_head().await.map_err(|e| RunError::store("load", e))?;
     let chooser = Chooser::new(store, pipeline, options, ambient).await?;
