@@ -246,8 +246,10 @@ pub fn store_kind(error: &StoreError) -> Kind {
         },
         StoreError::Fenced { .. } | StoreError::Closed { .. } => Kind::Fenced,
         StoreError::LostRace { .. } => Kind::Transient,
-        StoreError::Spill { .. } => Kind::Config,
-        StoreError::Frame(_) | StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => Kind::Data,
+        StoreError::Frame(_)
+        | StoreError::NoSuchModel(_)
+        | StoreError::WrongStatus { .. }
+        | StoreError::Spill { .. } => Kind::Data,
     }
 }
 

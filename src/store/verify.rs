@@ -20,6 +20,7 @@ mod record;
 mod settle;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use tokio::task::JoinError;
@@ -47,6 +48,8 @@ static ADOPTED: Statement = sql!("query/adopted_ranges");
 /// Of more broken segments than this the rows are not named: reading them all again would take memory
 /// that grows with the history.
 const MAX_NAMED: usize = 20;
+/// So often is looked again where something was found while others wrote.
+const TRIES: u32 = 3;
 
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -134,7 +137,25 @@ impl Store {
         &self,
         anchor: Option<&Anchor>,
         spill: Spill,
-        on_rows: impl FnMut(u64) + Send,
+        mut on_rows: impl FnMut(u64) + Send,
+    ) -> Result<Verification, StoreError> {
+        let mut tries = 1;
+        loop {
+            let verified = self.verify_once(anchor, spill.clone(), &mut on_rows).await?;
+            // Chain, history and state are read by a statement each. What a writer has committed in between is
+            // in one and not yet in another, which looks like tampering and is none.
+            if verified.ok || tries == TRIES || self.chain_head().await? == verified.end {
+                return Ok(verified);
+            }
+            tries += 1;
+        }
+    }
+
+    async fn verify_once(
+        &self,
+        anchor: Option<&Anchor>,
+        spill: Spill,
+        on_rows: &mut (impl FnMut(u64) + Send),
     ) -> Result<Verification, StoreError> {
         let segments = self.segments().await?;
         let orphans = self.orphan_segments().await?;
@@ -177,7 +198,7 @@ impl Store {
         &self,
         segments: &[Segment],
         spill: Spill,
-        mut on_rows: impl FnMut(u64) + Send,
+        on_rows: &mut (impl FnMut(u64) + Send),
     ) -> Result<(Gathered, Settled), StoreError> {
         let ranges = self.rows(&ADOPTED, &Params::none(), adopted_of).await?;
         let folder = spill.folder.clone();
@@ -199,16 +220,8 @@ impl Store {
         while let Some(reader) = readers.join_next().await {
             joined(reader)?;
         }
-        joined(work.await.map(|done| Ok::<_, StoreError>(done)))?.map_err(|broken| {
-            let (folder, detail) = match broken {
-                Broken::Spilling(error) => (folder, error.to_string()),
-                Broken::Reading => (None, "the reading ended too early".to_owned()),
-            };
-            StoreError::Spill {
-                folder: folder.unwrap_or_default(),
-                detail,
-            }
-        })
+        let done: Result<Result<_, Broken>, JoinError> = work.await;
+        joined(done.map(|done| done.map_err(|broken| broken.named(folder.unwrap_or_default()))))
     }
 
     /// Names the rows of broken segments, where the segment's list of leaves is there to tell.
@@ -239,16 +252,33 @@ fn adopted_of(row: &Row<'_>) -> Result<Adopted, DbError> {
     })
 }
 
+impl Broken {
+    /// As the store's error; `folder` is where records went.
+    fn named(self, folder: PathBuf) -> StoreError {
+        match self {
+            Self::Spilling(error) => StoreError::Spill {
+                folder,
+                detail: error.to_string(),
+            },
+            Self::Reading => failed("the reading ended before its end"),
+        }
+    }
+}
+
+fn failed(detail: impl ToString) -> StoreError {
+    StoreError::Db(DbError::Other {
+        statement: "verify".to_owned(),
+        detail: detail.to_string(),
+    })
+}
+
 /// What a task returned; a panic of it goes on here.
 fn joined<T, E: Into<StoreError>>(ended: Result<Result<T, E>, JoinError>) -> Result<T, StoreError> {
     match ended {
         Ok(result) => result.map_err(Into::into),
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(StoreError::Db(DbError::Other {
-                statement: "verify".to_owned(),
-                detail: error.to_string(),
-            })),
+            Err(error) => Err(failed(error)),
         },
     }
 }

@@ -127,11 +127,6 @@ impl Partitions {
         Ok(())
     }
 
-    /// The bytes that went to the file so far.
-    pub(super) fn spilled(&self) -> u64 {
-        self.written
-    }
-
     /// All records of a partition, which is empty after that.
     ///
     /// # Errors
@@ -191,7 +186,7 @@ mod tests {
     fn spilled_or_not_they_come_back_in_order() {
         let folder = tempfile::tempdir().expect("a folder");
         let kept = pushed(Spill::never());
-        assert_eq!(kept.spilled(), 0);
+        assert_eq!(kept.written, 0);
         let expected = all(&kept);
         assert!(
             expected.iter().filter(|p| !p.is_empty()).count() > 10,
@@ -200,7 +195,7 @@ mod tests {
         for budget in [0, 8_000, 20_000] {
             let folder = Some(folder.path().to_owned());
             let spilled = pushed(Spill { folder, budget });
-            assert!(spilled.spilled() > 0, "a budget of {budget} is too small for all");
+            assert!(spilled.written > 0, "a budget of {budget} is too small for all");
             let held = spilled
                 .partitions
                 .iter()

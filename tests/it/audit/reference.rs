@@ -70,7 +70,12 @@ async fn history(world: &World) -> Vec<Sealed> {
         rows.push(row_of(row)?);
         Ok(())
     };
-    world.raw.db.query(sql(text), &Params::none(), each).await.expect("history");
+    world
+        .raw
+        .db
+        .query(sql(text), &Params::none(), each)
+        .await
+        .expect("history");
     rows
 }
 
@@ -90,7 +95,12 @@ async fn states(world: &World) -> BTreeMap<String, State> {
         states.insert(row.text(0)?.to_owned(), state);
         Ok(())
     };
-    world.raw.db.query(sql(text), &Params::none(), each).await.expect("states");
+    world
+        .raw
+        .db
+        .query(sql(text), &Params::none(), each)
+        .await
+        .expect("states");
     states
 }
 
@@ -111,8 +121,16 @@ async fn segments(world: &World, rows: &[Sealed], findings: &mut Vec<Told>) {
             ENCODING_VERSION => chain::check_rows(segment, &tree),
             _ => Ok(()),
         };
-        for error in [chain::check_link(&link, segment).err(), rows.err()].into_iter().flatten() {
-            findings.push((error.kind().to_owned(), Some(error.segment_id()), None, error.to_string()));
+        for error in [chain::check_link(&link, segment).err(), rows.err()]
+            .into_iter()
+            .flatten()
+        {
+            findings.push((
+                error.kind().to_owned(),
+                Some(error.segment_id()),
+                None,
+                error.to_string(),
+            ));
         }
         link = segment.link();
     }
@@ -120,7 +138,10 @@ async fn segments(world: &World, rows: &[Sealed], findings: &mut Vec<Told>) {
     let gap = |id: i64, detail: String| ("gap".to_owned(), Some(id), None, detail);
     for (id, tree) in trees.iter().filter(|(id, _)| !known.contains(id)) {
         let rows = tree.len();
-        findings.push(gap(*id, format!("{rows} history rows name segment {id}, which is not in the chain")));
+        findings.push(gap(
+            *id,
+            format!("{rows} history rows name segment {id}, which is not in the chain"),
+        ));
     }
     let text = "SELECT segment_id FROM audit_leaves UNION SELECT segment_id FROM audit_adopted ORDER BY 1";
     for row in world.raw.rows(text).await {

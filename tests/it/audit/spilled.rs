@@ -1,18 +1,21 @@
 //! Verification in bounded memory finds what one plain fold in memory finds, whatever was done to the store.
 
+use std::sync::Arc;
+
 use paceline::audit::adopted::FoundState;
+use paceline::db::watch::Moment;
 use paceline::pipeline::adopt::adopt;
 use paceline::pipeline::people::say;
-use paceline::store::StoreError;
 use paceline::store::adopt::Scope;
 use paceline::store::verify::{Spill, Verification};
+use paceline::store::{Store, StoreError};
 use paceline::vocab::Label;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::reference::{assert_expected, expected};
 use super::{healthy, triggers_dropped};
 use crate::support::world::{NIGHTLY, SAMPLE, World, correction};
-use crate::support::{TestStore, block_on, on_both_stores};
+use crate::support::{TestStore, block_on, connect, on_both_stores};
 
 const HISTORY: &str = "workout_classification_history";
 const CURRENT: &str = "workout_ml_classifications";
@@ -51,7 +54,13 @@ async fn eventful(store: TestStore) -> World {
 
 async fn classified(world: &World) -> Vec<String> {
     let query = format!("SELECT workout_id FROM {CURRENT} ORDER BY workout_id");
-    world.raw.rows(&query).await.into_iter().map(|mut row| row.remove(0)).collect()
+    world
+        .raw
+        .rows(&query)
+        .await
+        .into_iter()
+        .map(|mut row| row.remove(0))
+        .collect()
 }
 
 /// A history row as another tool writes it.
@@ -99,16 +108,28 @@ fn statement((kind, a, b, c): Act, rows: usize, ids: &[String]) -> String {
         10 => format!(
             "INSERT INTO {HISTORY} (workout_id, previous_classification, new_classification, classification_source, \
              changed_at, segment_id) VALUES ('{workout}', '{label}', 'mixed', 'admin_correction', '2026-02-05 00:00:00', {})",
-            if a % 3 == 0 { "NULL".to_owned() } else { (a % 12).to_string() }
+            if a % 3 == 0 {
+                "NULL".to_owned()
+            } else {
+                (a % 12).to_string()
+            }
         ),
         11 => format!("UPDATE {CURRENT} SET current_classification = '{label}' {current}"),
         12 => format!("UPDATE {CURRENT} SET is_user_override = 1 - is_user_override {current}"),
         13 => format!("UPDATE {CURRENT} SET classification_change_count = {a}, label_model_id = 'm{c}' {current}"),
         14 => format!("DELETE FROM {CURRENT} WHERE workout_id IN ('{workout}', '{other}')"),
         15 => format!("DELETE FROM audit_segments WHERE segment_id = {}", 1 + a % 10),
-        16 => format!("UPDATE audit_segments SET row_count = row_count + 1 WHERE segment_id = {}", 1 + a % 10),
+        16 => format!(
+            "UPDATE audit_segments SET row_count = row_count + 1 WHERE segment_id = {}",
+            1 + a % 10
+        ),
         17 => format!("UPDATE audit_adopted SET last_history_id = last_history_id + {}", a % 3),
-        18 => format!("INSERT INTO audit_adopted VALUES ({}, {}, {})", 200_000 + a, 200_100 + a + b, c % 12),
+        18 => format!(
+            "INSERT INTO audit_adopted VALUES ({}, {}, {})",
+            200_000 + a,
+            200_100 + a + b,
+            c % 12
+        ),
         // More findings than are listed.
         _ => format!("UPDATE {CURRENT} SET run_id = 'r{a}', current_classification = '{label}'"),
     }
@@ -200,7 +221,11 @@ fn a_folder_that_cannot_be_used_is_said_and_nothing_is_verified() {
             folder: Some(folder.clone()),
             budget: 0,
         };
-        let error = world.store.verify_against(None, spill, |_| {}).await.expect_err("no folder");
+        let error = world
+            .store
+            .verify_against(None, spill, |_| {})
+            .await
+            .expect_err("no folder");
         let StoreError::Spill { folder: named, .. } = &error else {
             panic!("{error}")
         };
@@ -221,9 +246,42 @@ fn rows_are_told_of_while_they_are_read_and_a_row_that_cannot_be_read_is_an_erro
             world.raw.run(&statement).await;
         }
         if world.raw.dialect == paceline::db::statement::Dialect::Sqlite {
-            world.raw.run(&format!("UPDATE {HISTORY} SET changed_at = 'never'")).await;
+            world
+                .raw
+                .run(&format!("UPDATE {HISTORY} SET changed_at = 'never'"))
+                .await;
             let error = world.store.verify(|_| {}).await.expect_err("no instant");
             assert!(error.to_string().contains("changed_at"), "{error}");
         }
+    });
+}
+
+#[test]
+fn what_others_commit_while_it_reads_is_no_finding() {
+    on_both_stores(|store| async {
+        let world = healthy(store).await;
+        let before = world.store.chain_head().await.expect("head");
+        let workout = classified(&world).await.remove(0);
+        let (url, ambient) = (world.raw.url.clone(), world.ambient());
+        let once = std::sync::Mutex::new(Some(move || {
+            let said = correction(&workout, Label::Mixed, "anna");
+            block_on(async {
+                let other = Store::new(connect(&url).await.expect("connect"));
+                say(&other, &said, &ambient).await.expect("say");
+            });
+        }));
+        // The chain has been read by then, the history or the state not.
+        let watch = move |moment: Moment<'_>| {
+            if moment == Moment::Statement("query/verify_state.sql")
+                && let Some(write) = once.lock().expect("sound").take()
+            {
+                std::thread::spawn(write).join().expect("written");
+            }
+            Ok(())
+        };
+        let watched = Store::new(world.raw.db.clone().watched(Arc::new(watch)));
+        let verified = watched.verify(|_| {}).await.expect("verify");
+        assert!(verified.ok, "{:?}", verified.findings);
+        assert_eq!(verified.segment_id, before.segment_id + 1);
     });
 }
