@@ -404,7 +404,10 @@ mod tests {
     fn an_id_that_stands_twice_is_named_wherever_it_stands() {
         for ids in [["a", "a", "b", "c"], ["b", "c", "a", "a"], ["a", "c", "b", "a"]] {
             let error = parsed(&ids).expect_err("a twice");
-            assert!(matches!(&error, FrameError::Duplicate { workout_id, .. } if workout_id == "a"), "{error}");
+            assert!(
+                matches!(&error, FrameError::Duplicate { workout_id, .. } if workout_id == "a"),
+                "{error}"
+            );
         }
     }
 

@@ -59,7 +59,6 @@ impl Preparer {
         let read = (loaded.frame.height() + loaded.refused.len()) as u64;
         let featurized = featurize_all(loaded.frame, &self.activities);
         let Featurized { features, skipped } = featurized.map_err(|e| RunError::bug("featurize", e))?;
-        drop(loaded.frame);
         let current = self.store.stretch_state(slice).await.map_err(load)?;
         self.ambient.reached("after_window_load");
         let predictions = verdicts(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
