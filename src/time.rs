@@ -123,6 +123,19 @@ impl fmt::Display for WorkoutDate {
     }
 }
 
+macro_rules! serialize_as_text {
+    ($($name:ident),+) => {
+        $(impl serde::Serialize for $name {
+            /// As it is printed.
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        })+
+    };
+}
+
+serialize_as_text!(Timestamp, WorkoutDate);
+
 /// The length of `YYYY-MM-DD HH:MM:SS`, and of the form with microseconds.
 const TO_SECONDS: usize = 19;
 const TO_MICROS: usize = 26;
@@ -290,6 +303,24 @@ mod tests {
         let t = Timestamp::from_micros(-1);
         assert_eq!(t.to_string(), "1969-12-31 23:59:59.999999");
         assert_eq!(t.to_string().parse(), Ok(t));
+    }
+
+    #[test]
+    fn the_fixed_width_is_what_chrono_prints() {
+        let naive = |micros: i64| Timestamp::from_micros(micros).naive();
+        let steps = (-2_000..2_000).map(|i: i64| i * 31_415_926_535_897);
+        for micros in steps.chain([
+            0,
+            -1,
+            951_782_400_000_000,
+            253_402_300_799_999_999,
+            253_402_300_800_000_000,
+        ]) {
+            let (instant, date) = (Timestamp::from_micros(micros), WorkoutDate::from_micros(micros));
+            let long = naive(micros).format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+            let short = naive(micros).format("%Y-%m-%d %H:%M:%S").to_string();
+            assert_eq!((instant.to_string(), date.to_string()), (long, short));
+        }
     }
 
     #[test]

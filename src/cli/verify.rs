@@ -13,7 +13,7 @@ use crate::audit::anchor::Anchor;
 use crate::pipeline::memory::allows_verify;
 use crate::pipeline::{Kind, Progress, RunError};
 use crate::store::findings::Finding;
-use crate::store::verify::Verification;
+use crate::store::verify::{Spill, Verification};
 use crate::time::Timestamp;
 
 use super::output::{Output, Rows, count, one, text};
@@ -100,7 +100,10 @@ pub async fn verify(app: &App, args: &VerifyArgs, progress: &Arc<dyn Progress>, 
     let store = app.store(Access::Read).await?;
     allows_verify(&store, args.memory.max_memory).await?;
     progress.begin("verifying", None);
-    let verified = store.verify_against(anchored.as_ref(), |rows| progress.at(rows)).await;
+    let spill = Spill::into_folder(app.temporary_folder());
+    let verified = store
+        .verify_against(anchored.as_ref(), spill, |rows| progress.at(rows))
+        .await;
     progress.end();
     let verified = verified.map_err(|error| RunError::store("verify", error))?;
     let moved = args.anchor.as_deref();

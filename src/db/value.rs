@@ -29,6 +29,37 @@ pub enum Value {
     Date(WorkoutDate),
 }
 
+/// A [`Value`], borrowed: what is handed to a driver.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bound<'a> {
+    /// SQL NULL.
+    Null,
+    /// An integer or a boolean (0, 1).
+    Int(i64),
+    /// A float.
+    Real(f64),
+    /// Text.
+    Text(&'a str),
+    /// A UTC instant.
+    Instant(Timestamp),
+    /// A zoneless date and time.
+    Date(WorkoutDate),
+}
+
+impl Value {
+    /// The value, borrowed.
+    pub fn borrowed(&self) -> Bound<'_> {
+        match self {
+            Self::Null => Bound::Null,
+            Self::Int(v) => Bound::Int(*v),
+            Self::Real(v) => Bound::Real(*v),
+            Self::Text(v) => Bound::Text(v),
+            Self::Instant(v) => Bound::Instant(*v),
+            Self::Date(v) => Bound::Date(*v),
+        }
+    }
+}
+
 macro_rules! into_value {
     ($($from:ty => |$v:ident| $body:expr),+ $(,)?) => {
         $(impl From<$from> for Value { fn from($v: $from) -> Self { $body } })+

@@ -22,8 +22,11 @@ pub const BASE_BYTES: u64 = 48_000_000;
 pub const BYTES_A_WORKOUT: u64 = 250;
 /// A workout of a backfill's slice: the same, and the transaction that writes it.
 pub const BYTES_A_SLICED_WORKOUT: u64 = 1_000;
-/// A workout whose history is replayed and held against its stored state.
-pub const BYTES_A_REPLAYED_WORKOUT: u64 = 800;
+/// What a verification holds beside the program, whatever the number of workouts and of history rows: see
+/// "how it reads" in ARCHITECTURE.
+pub const VERIFY_BYTES: u64 = 64_000_000;
+/// A segment of the chain that is verified, with its tree.
+pub const BYTES_A_SEGMENT: u64 = 400;
 
 /// The memory that was allowed: the command line's word, or else the pipeline file's.
 fn allowed(pipeline: &Pipeline, options: &Options) -> Option<Size> {
@@ -89,14 +92,18 @@ pub(super) fn allows_backfill(pipeline: &Pipeline, options: &BackfillOptions) ->
     check("load", allowed, needed, &what, hint)
 }
 
-/// Refuses a verification that may not fit: it holds what the history says of each workout.
+/// Refuses a verification that may not fit: it holds the chain, and spills the rest to the disk.
 ///
 /// # Errors
 /// As for a run.
 pub async fn allows_verify(store: &Store, allowed: Option<Size>) -> Result<(), RunError> {
     let Some(allowed) = allowed else { return Ok(()) };
-    let rows = workouts(store, Window::default()).await?;
-    let needed = BASE_BYTES + rows * BYTES_A_REPLAYED_WORKOUT;
-    let what = format!("the verification of the history of {rows} workouts");
-    check("verify", allowed, needed, &what, "verify on a larger machine")
+    let head = retrying(RETRIES, || async {
+        let head = store.chain_head().await;
+        head.map_err(|error| RunError::store("verify", error))
+    });
+    let segments = head.await?.segment_id.max(0) as u64;
+    let needed = BASE_BYTES + VERIFY_BYTES + segments * BYTES_A_SEGMENT;
+    let what = format!("the verification of {segments} segments");
+    check("verify", allowed, needed, &what, "there is no smaller way")
 }

@@ -33,6 +33,9 @@ impl Fingerprint {
     }
 }
 
+/// Bytes that are hashed at a time: a call for each number would cost more than its hash. No result depends on it.
+const BUFFER: usize = 16_384;
+
 /// A fingerprint in the making, of rows that do not fit into memory together.
 #[derive(Debug, Clone, Default)]
 pub struct Digester {
@@ -45,20 +48,25 @@ impl Digester {
     /// before.
     pub fn add(&mut self, features: &Frame<Features>, bounds: &Bounds) {
         let table = Table::of(features);
-        for (i, id) in features.ids().iter().enumerate() {
+        let mut bytes = Vec::with_capacity(2 * BUFFER);
+        for (i, id) in features.ids().downcast_as_array().values_iter().enumerate() {
             let row = table.row(i);
             if !row.admitted(bounds) {
                 continue;
             }
-            let id = id.unwrap_or_default();
             self.rows += 1;
-            self.digest.update((id.len() as u64).to_le_bytes());
-            self.digest.update(id);
+            bytes.extend_from_slice(&(id.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(id.as_bytes());
             for number in [row.pace, row.distance, row.duration] {
-                self.digest.update(number.to_bits().to_le_bytes());
+                bytes.extend_from_slice(&number.to_bits().to_le_bytes());
             }
-            self.digest.update(row.date.micros().to_le_bytes());
+            bytes.extend_from_slice(&row.date.micros().to_le_bytes());
+            if bytes.len() >= BUFFER {
+                self.digest.update(&bytes);
+                bytes.clear();
+            }
         }
+        self.digest.update(&bytes);
     }
 
     /// The fingerprint of all that was added.

@@ -9,6 +9,7 @@
 use rayon::prelude::*;
 
 use super::model::MAX_FEATURES;
+use super::points::Points;
 use super::train::sample::{Purpose, generator, indices};
 use super::verdict::Point;
 
@@ -25,24 +26,28 @@ pub(super) struct Silhouette {
 }
 
 /// The mean silhouette of `points` under `nearest`, their clusters' indices below `clusters`.
-pub(super) fn measure(points: &[Point], nearest: &[usize], clusters: usize, seed: u64) -> Silhouette {
+pub(super) fn measure(points: &Points, nearest: &[u8], clusters: usize, seed: u64) -> Silhouette {
     measure_up_to(EXACT_ROWS, points, nearest, clusters, seed)
 }
 
-fn measure_up_to(limit: usize, points: &[Point], nearest: &[usize], clusters: usize, seed: u64) -> Silhouette {
+fn measure_up_to(limit: usize, points: &Points, nearest: &[u8], clusters: usize, seed: u64) -> Silhouette {
     if points.len() <= limit {
         return exact(points, nearest, clusters, "exact".to_owned());
     }
     let picked = indices(points.len(), limit, &mut generator(seed, Purpose::Silhouette));
-    let points: Vec<Point> = picked.iter().map(|i| points[*i]).collect();
-    let nearest: Vec<usize> = picked.iter().map(|i| nearest[*i]).collect();
-    exact(&points, &nearest, clusters, format!("sample of {limit}, seed {seed}"))
+    let nearest: Vec<u8> = picked.iter().map(|i| nearest[*i]).collect();
+    exact(
+        &points.pick(&picked),
+        &nearest,
+        clusters,
+        format!("sample of {limit}, seed {seed}"),
+    )
 }
 
-fn exact(points: &[Point], nearest: &[usize], clusters: usize, method: String) -> Silhouette {
+fn exact(points: &Points, nearest: &[u8], clusters: usize, method: String) -> Silhouette {
     let mut members: Vec<Vec<Point>> = vec![Vec::new(); clusters];
-    for (point, cluster) in points.iter().zip(nearest) {
-        members[*cluster].push(*point);
+    for (i, cluster) in nearest.iter().enumerate() {
+        members[usize::from(*cluster)].push(points.at(i));
     }
     if members.iter().filter(|m| !m.is_empty()).count() < 2 {
         return Silhouette {
@@ -50,10 +55,10 @@ fn exact(points: &[Point], nearest: &[usize], clusters: usize, method: String) -
             method: "none: fewer than two clusters hold rows".to_owned(),
         };
     }
-    let scores: Vec<f64> = points
+    let scores: Vec<f64> = nearest
         .par_iter()
-        .zip(nearest)
-        .map(|(point, own)| score(point, *own, &members))
+        .enumerate()
+        .map(|(i, own)| score(&points.at(i), usize::from(*own), &members))
         .collect();
     Silhouette {
         value: Some(scores.iter().sum::<f64>() / scores.len() as f64),
@@ -111,7 +116,7 @@ mod tests {
     #[test]
     fn a_hand_computed_case_and_a_singleton() {
         // a = 1; b = 9 and 10: (8/9 + 9/10) / 3, and 0 for the row that is alone.
-        let found = measure(&[at(0.0), at(1.0), at(10.0)], &[0, 0, 1], 2, 1);
+        let found = measure(&Points::from_rows(&[at(0.0), at(1.0), at(10.0)]), &[0, 0, 1], 2, 1);
         let expected = (9.0 / 10.0 + 8.0 / 9.0) / 3.0;
         assert!((found.value.expect("two clusters") - expected).abs() < 1e-15);
         assert_eq!(found.method, "exact");
@@ -119,7 +124,7 @@ mod tests {
 
     #[test]
     fn one_cluster_has_none_and_says_why() {
-        let found = measure(&[at(0.0), at(1.0)], &[1, 1], 2, 1);
+        let found = measure(&Points::from_rows(&[at(0.0), at(1.0)]), &[1, 1], 2, 1);
         assert_eq!(found.value, None);
         assert!(found.method.starts_with("none"));
     }
@@ -129,7 +134,8 @@ mod tests {
         let points: Vec<Point> = (0..500u32)
             .map(|i| at(f64::from(i % 2) * 100.0 + f64::from(i % 7)))
             .collect();
-        let nearest: Vec<usize> = (0..points.len()).map(|i| i % 2).collect();
+        let points = Points::from_rows(&points);
+        let nearest: Vec<u8> = (0..500).map(|i| (i % 2) as u8).collect();
         let found = measure_up_to(100, &points, &nearest, 2, 5);
         assert_eq!(found.method, "sample of 100, seed 5");
         assert!(found.value.expect("two clusters") > 0.9);

@@ -9,10 +9,12 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::model::Model;
-use super::table::{Row, Table};
+use super::points::CHUNK;
+use super::table::Table;
 use super::train::Learning;
-use super::verdict::{Verdict, judge};
+use super::verdict::judge;
 use crate::time::WorkoutDate;
+use crate::vocab::Label;
 
 /// What a model was trained on and how well it fits.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,8 +60,8 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    pub fn of(table: &Table<'_>, rows: &[usize]) -> Self {
-        let dates = || rows.iter().map(|i| table.row(*i).date);
+    pub fn of(table: &Table<'_>, rows: &[u32]) -> Self {
+        let dates = || rows.iter().map(|i| table.row(*i as usize).date);
         Self {
             first: dates().min(),
             last: dates().max(),
@@ -69,48 +71,113 @@ impl Spans {
 
 /// The training rows by the label that the model gives them.
 pub(super) struct Labelled {
-    all: Vec<f64>,
+    confidence: Figures,
     by_label: BTreeMap<&'static str, Group>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Group {
-    confidence: Vec<f64>,
-    pace: Vec<f64>,
-    distance: Vec<f64>,
-    duration: Vec<f64>,
+    confidence: Figures,
+    pace: Figures,
+    distance: Figures,
+    duration: Figures,
 }
 
-impl Group {
-    fn push(&mut self, row: &Row, confidence: f64) {
-        self.confidence.push(confidence);
-        self.pace.push(row.pace);
-        self.distance.push(row.distance);
-        self.duration.push(row.duration);
+/// A few figures of some numbers, taken in one after the other.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    count: u64,
+    sum: f64,
+    min: f64,
+    max: f64,
+    /// The summed squares of what [`Figures::deviate`] saw.
+    squares: f64,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            sum: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            squares: 0.0,
+        }
+    }
+}
+
+impl Figures {
+    fn push(&mut self, x: f64) {
+        self.count += 1;
+        self.sum += x;
+        self.min = self.min.min(x);
+        self.max = self.max.max(x);
+    }
+
+    /// The second pass, once `mean` is known: of all numbers, in the same order.
+    fn deviate(&mut self, x: f64, mean: f64) {
+        self.squares += (x - mean) * (x - mean);
+    }
+
+    fn of(&self, figure: impl FnOnce(&Self, f64) -> f64) -> Option<f64> {
+        (self.count > 0).then(|| figure(self, self.count as f64))
+    }
+
+    fn mean(&self) -> Option<f64> {
+        self.of(|f, n| f.sum / n)
+    }
+
+    fn min(&self) -> Option<f64> {
+        self.of(|f, _| f.min)
+    }
+
+    fn max(&self) -> Option<f64> {
+        self.of(|f, _| f.max)
+    }
+
+    /// `{mean, min, max, std}`, null for no numbers; std is the population's.
+    fn summary(&self) -> Value {
+        json!({
+            "mean": self.mean(),
+            "min": self.min(),
+            "max": self.max(),
+            "std": self.of(|f, n| (f.squares / n).sqrt()),
+        })
     }
 }
 
 impl Labelled {
-    pub fn of(model: &Model, table: &Table<'_>, rows: &[usize]) -> Self {
-        let mut all = Vec::with_capacity(rows.len());
-        let mut by_label: BTreeMap<&'static str, Group> = BTreeMap::new();
-        let verdicts: Vec<Verdict> = rows.par_iter().map(|i| judge(model, &table.row(*i))).collect();
-        for (i, verdict) in rows.iter().zip(verdicts) {
-            let row = table.row(*i);
-            all.push(verdict.confidence);
-            by_label
-                .entry(verdict.label.as_str())
-                .or_default()
-                .push(&row, verdict.confidence);
+    pub fn of(model: &Model, table: &Table<'_>, rows: &[u32]) -> Self {
+        let (labels, confidences) = verdicts(model, table, rows);
+        let mut confidence = Figures::default();
+        let mut groups = [Group::default(); Label::ALL.len()];
+        for ((i, label), x) in rows.iter().zip(&labels).zip(&confidences) {
+            let (row, group) = (table.row(*i as usize), &mut groups[*label as usize]);
+            confidence.push(*x);
+            group.confidence.push(*x);
+            group.pace.push(row.pace);
+            group.distance.push(row.distance);
+            group.duration.push(row.duration);
         }
-        Self { all, by_label }
+        let mean = confidence.mean().unwrap_or_default();
+        let means = groups.map(|group| group.confidence.mean().unwrap_or_default());
+        for (label, x) in labels.iter().zip(&confidences) {
+            let label = *label as usize;
+            confidence.deviate(*x, mean);
+            groups[label].confidence.deviate(*x, means[label]);
+        }
+        let by_label = Label::ALL.iter().map(|label| (label.as_str(), groups[*label as usize]));
+        Self {
+            confidence,
+            by_label: by_label.filter(|(_, group)| group.pace.count > 0).collect(),
+        }
     }
 
     /// Rows by label; every label of the vocabulary that has rows.
     pub fn distribution(&self) -> BTreeMap<String, u64> {
         self.by_label
             .iter()
-            .map(|(label, group)| ((*label).to_owned(), group.pace.len() as u64))
+            .map(|(label, group)| ((*label).to_owned(), group.pace.count))
             .collect()
     }
 
@@ -118,9 +185,9 @@ impl Labelled {
         let by_label: BTreeMap<&str, Value> = self
             .by_label
             .iter()
-            .map(|(label, group)| (*label, summary(&group.confidence)))
+            .map(|(label, group)| (*label, group.confidence.summary()))
             .collect();
-        let mut stats = summary(&self.all);
+        let mut stats = self.confidence.summary();
         stats["by_label"] = json!(by_label);
         stats
     }
@@ -131,12 +198,12 @@ impl Labelled {
             .iter()
             .map(|(label, group)| {
                 let value = json!({
-                    "count": group.pace.len(),
-                    "mean_pace": mean(&group.pace),
-                    "min_pace": extreme(&group.pace, f64::min),
-                    "max_pace": extreme(&group.pace, f64::max),
-                    "mean_distance": mean(&group.distance),
-                    "mean_duration": mean(&group.duration),
+                    "count": group.pace.count,
+                    "mean_pace": group.pace.mean(),
+                    "min_pace": group.pace.min(),
+                    "max_pace": group.pace.max(),
+                    "mean_distance": group.distance.mean(),
+                    "mean_duration": group.duration.mean(),
                 });
                 (*label, value)
             })
@@ -145,14 +212,20 @@ impl Labelled {
     }
 }
 
-/// `{mean, min, max, std}`, null for no values; std is the population's.
-fn summary(values: &[f64]) -> Value {
-    json!({
-        "mean": mean(values),
-        "min": extreme(values, f64::min),
-        "max": extreme(values, f64::max),
-        "std": deviation(values),
-    })
+/// The label and the confidence of each of `rows`.
+fn verdicts(model: &Model, table: &Table<'_>, rows: &[u32]) -> (Vec<Label>, Vec<f64>) {
+    let mut labels = vec![Label::Mixed; rows.len()];
+    let mut confidences = vec![0.0; rows.len()];
+    let chunks = labels.par_chunks_mut(CHUNK).zip(confidences.par_chunks_mut(CHUNK));
+    chunks
+        .zip(rows.par_chunks(CHUNK))
+        .for_each(|((labels, confidences), rows)| {
+            for ((label, confidence), row) in labels.iter_mut().zip(confidences).zip(rows) {
+                let verdict = judge(model, &table.row(*row as usize));
+                (*label, *confidence) = (verdict.label, verdict.confidence);
+            }
+        });
+    (labels, confidences)
 }
 
 /// The arithmetic mean, summed in order.
@@ -167,13 +240,25 @@ pub(super) fn deviation(values: &[f64]) -> Option<f64> {
     Some((squares / values.len() as f64).sqrt())
 }
 
-fn extreme(values: &[f64], pick: fn(f64, f64) -> f64) -> Option<f64> {
-    values.iter().copied().reduce(pick)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_are_those_of_the_numbers_pushed() {
+        let values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];
+        let mut figures = Figures::default();
+        assert_eq!(
+            figures.summary(),
+            json!({ "mean": null, "min": null, "max": null, "std": null })
+        );
+        values.iter().for_each(|x| figures.push(*x));
+        values.iter().for_each(|x| figures.deviate(*x, 5.0));
+        assert_eq!(
+            figures.summary(),
+            json!({ "mean": 5.0, "min": 2.0, "max": 9.0, "std": 2.0 })
+        );
+    }
 
     #[test]
     fn mean_and_deviation_are_the_populations() {

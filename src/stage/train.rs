@@ -9,22 +9,22 @@
 mod anchored;
 mod kmeans;
 mod learning;
+mod lloyd;
 pub(super) mod sample;
 pub(super) mod teach;
-
-use rayon::prelude::*;
 
 use super::feedback::Feedback;
 use super::fingerprint::Fingerprint;
 use super::frame::{Features, Frame};
 use super::head::Head;
-use super::model::{Cluster, Clustering, Feature, Model};
-use super::params::{Params, ParamsError};
+use super::model::{Cluster, Clustering, Feature, MAX_FEATURES, Model};
+use super::params::{MAX_CLUSTERS, Params, ParamsError};
+use super::points::Points;
 use super::silhouette;
 pub use super::statistics::TrainingStats;
 use super::statistics::{Labelled, Spans};
 use super::table::Table;
-use super::verdict::{Point, distances, smallest, transformed};
+use super::verdict::Point;
 use crate::vocab::{Algorithm, Label};
 pub use learning::Learning;
 use sample::{Purpose, generator, indices};
@@ -117,7 +117,8 @@ pub fn train(
     let (head, learning) = ground.learn(features, feedback);
     let Ground {
         table,
-        valid,
+        valid_rows,
+        spans,
         rows,
         points,
         fit,
@@ -129,12 +130,13 @@ pub fn train(
     notes.extend(learning.iter().flat_map(|learning| learning.notes(feedback)));
     let silhouette = silhouette::measure(&points, &fit.nearest, fit.clustering.clusters.len(), seed);
     let cluster_sizes = sizes(&fit.nearest, fit.clustering.clusters.len());
+    // A long history is large: what is done with goes before the next is made.
+    drop((points, fit.nearest));
     let model = Model::new(params, Some(fit.clustering)).with_head(head);
     let labelled = Labelled::of(&model, &table, &rows);
-    let spans = Spans::of(&table, &valid);
     let stats = TrainingStats {
         rows: rows.len(),
-        valid_rows: valid.len(),
+        valid_rows,
         inertia: fit.inertia,
         silhouette: silhouette.value,
         silhouette_method: silhouette.method,
@@ -157,9 +159,10 @@ pub fn train(
 pub(super) struct Ground<'a> {
     pub table: Table<'a>,
     params: &'a Params,
-    valid: Vec<usize>,
-    rows: Vec<usize>,
-    points: Vec<Point>,
+    valid_rows: usize,
+    spans: Spans,
+    rows: Vec<u32>,
+    points: Points,
     fit: Fit,
     notes: Vec<String>,
     iterations: usize,
@@ -171,28 +174,26 @@ impl<'a> Ground<'a> {
     pub fn of(features: &'a Frame<Features>, params: &'a Params, seed: u64) -> Result<Self, TrainError> {
         params.check()?;
         let table = Table::of(features);
-        let valid = table.valid(&params.bounds);
-        let picked = indices(
-            valid.len(),
-            params.max_training_rows,
-            &mut generator(seed, Purpose::TrainingRows),
-        );
-        let rows: Vec<usize> = picked.into_iter().map(|i| valid[i]).collect();
+        let mut rows = table.valid(&params.bounds);
+        let (valid_rows, spans) = (rows.len(), Spans::of(&table, &rows));
+        let used = params.max_training_rows;
+        if used < valid_rows {
+            let picked = indices(valid_rows, used, &mut generator(seed, Purpose::TrainingRows));
+            rows = picked.into_iter().map(|i| rows[i]).collect();
+        }
         let (found, points) = cluster(&table, &rows, params, seed)?;
         let mut notes = found.notes.clone();
-        if rows.len() < valid.len() {
-            let (used, all) = (rows.len(), valid.len());
-            notes.insert(
-                0,
-                format!("trained on a sample of {used} of {all} valid rows, seed {seed}"),
-            );
+        if used < valid_rows {
+            let note = format!("trained on a sample of {used} of {valid_rows} valid rows, seed {seed}");
+            notes.insert(0, note);
         }
         let (iterations, converged) = (found.iterations, found.converged);
         let fit = settle(found, &points, params);
         Ok(Self {
             table,
             params,
-            valid,
+            valid_rows,
+            spans,
             rows,
             points,
             fit,
@@ -240,17 +241,14 @@ impl<'a> Ground<'a> {
 }
 
 /// Runs the clustering of `params` on `rows`; returns their points as well.
-fn cluster(table: &Table<'_>, rows: &[usize], params: &Params, seed: u64) -> Result<(Found, Vec<Point>), TrainError> {
+fn cluster(table: &Table<'_>, rows: &[u32], params: &Params, seed: u64) -> Result<(Found, Points), TrainError> {
     let features = match params.algorithm {
         Algorithm::AnchoredKmeans => anchored::features(),
         Algorithm::Kmeans => kmeans::features(table, rows),
     };
-    let points: Vec<Point> = rows
-        .par_iter()
-        .map(|i| transformed(&features, &table.row(*i)))
-        .collect();
+    let points = Points::of(table, rows, &features);
     let found = match params.algorithm {
-        Algorithm::AnchoredKmeans => anchored::fit(&points, params),
+        Algorithm::AnchoredKmeans => anchored::fit(points.first(), params),
         Algorithm::Kmeans => kmeans::fit(features, &points, params, seed)?,
     };
     Ok((found, points))
@@ -260,26 +258,20 @@ fn cluster(table: &Table<'_>, rows: &[usize], params: &Params, seed: u64) -> Res
 struct Fit {
     clustering: Clustering,
     /// The index of the nearest cluster of each point.
-    nearest: Vec<usize>,
+    nearest: Vec<u8>,
     /// The sum of the points' squared distances to it, in transformed units.
     inertia: f64,
 }
 
-fn settle(found: Found, points: &[Point], params: &Params) -> Fit {
+fn settle(found: Found, points: &Points, params: &Params) -> Fit {
+    let centroids: Vec<Point> = found.centroids.iter().map(|c| padded(c)).collect();
     let clusters: Vec<Cluster> = found
         .labels
         .into_iter()
         .zip(found.centroids)
         .map(|(label, centroid)| Cluster { label, centroid })
         .collect();
-    let (nearest, mut d2): (Vec<usize>, Vec<f64>) = points
-        .iter()
-        .map(|x| {
-            let d2 = distances(&clusters, x);
-            let best = smallest(&d2[..clusters.len()]);
-            (best, d2[best])
-        })
-        .unzip();
+    let (nearest, mut d2) = points.nearest(&centroids);
     let inertia: f64 = d2.iter().sum();
     let numbers = (points.len() * found.features.len()) as f64;
     let sigma2 = ((inertia + found.prior_squares) / (numbers + found.prior_rows)).max(MIN_SIGMA2);
@@ -299,6 +291,12 @@ fn settle(found: Found, points: &[Point], params: &Params) -> Fit {
     }
 }
 
+fn padded(centroid: &[f64]) -> Point {
+    let mut point = [0.0; MAX_FEATURES];
+    point[..centroid.len()].copy_from_slice(centroid);
+    point
+}
+
 /// The smallest of `d2` beyond which lie at most `share` of them; 0 for none. Reorders `d2`.
 fn beyond(d2: &mut [f64], share: f64) -> f64 {
     let allowed = (d2.len() as f64 * share).floor() as usize;
@@ -308,12 +306,12 @@ fn beyond(d2: &mut [f64], share: f64) -> f64 {
     *d2.select_nth_unstable_by(rank, f64::total_cmp).1
 }
 
-fn sizes(nearest: &[usize], clusters: usize) -> Vec<u64> {
-    let mut sizes = vec![0; clusters];
+fn sizes(nearest: &[u8], clusters: usize) -> Vec<u64> {
+    let mut sizes = [0; MAX_CLUSTERS];
     for i in nearest {
-        sizes[*i] += 1;
+        sizes[usize::from(*i)] += 1;
     }
-    sizes
+    sizes[..clusters].to_vec()
 }
 
 #[cfg(test)]

@@ -207,7 +207,12 @@ fn of_distances(clustering: &Clustering, d2: &[f64; MAX_CLUSTERS], nearest: usiz
     let mut weights = [0.0; Label::ALL.len()];
     let mut total = 0.0;
     for (d2_i, c) in d2.iter().zip(&clustering.clusters) {
-        let weight = libm::exp((d2[nearest] - d2_i) / (2.0 * clustering.sigma2));
+        // exp(0) is 1, and there is one in every row.
+        let weight = if *d2_i == d2[nearest] {
+            1.0
+        } else {
+            libm::exp((d2[nearest] - d2_i) / (2.0 * clustering.sigma2))
+        };
         weights[c.label as usize] += weight;
         total += weight;
     }

@@ -16,7 +16,8 @@ use crate::db::value::{Cell, Params, Row};
 use crate::id::MAX_WORKOUT_ID_CHARS;
 use crate::ingest::Workout;
 use crate::sql;
-use crate::stage::frame::{Frame, Workouts};
+use crate::stage::columns::Words;
+use crate::stage::frame::{Frame, FrameError, Workouts};
 use crate::time::WorkoutDate;
 
 use super::quarantine::{self, Quarantined};
@@ -55,6 +56,9 @@ static UPSERT_CHANGED: Insert = Insert {
     sqlite_tail: include_str!("../../sql/sqlite/upsert_workout.sql"),
 };
 
+/// Numbers in the making, with gaps.
+pub(super) type Reals = PrimitiveChunkedBuilder<Float64Type>;
+
 /// A half-open window of workout dates; an open end is None.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Window {
@@ -84,15 +88,28 @@ pub struct LoadedWorkouts {
 }
 
 /// Column builders that a row is appended to straight from the wire.
-#[derive(Default)]
 pub(super) struct Builders {
-    ids: Vec<String>,
+    ids: StringChunkedBuilder,
     dates: Vec<i64>,
-    activities: Vec<Option<String>>,
-    paces: Vec<Option<f64>>,
-    distances: Vec<Option<f64>>,
-    durations: Vec<Option<f64>>,
+    activities: Words,
+    paces: Reals,
+    distances: Reals,
+    durations: Reals,
     refused: Vec<Quarantined>,
+}
+
+impl Default for Builders {
+    fn default() -> Self {
+        Self {
+            ids: StringChunkedBuilder::new("workout_id".into(), 0),
+            dates: Vec::new(),
+            activities: Words::default(),
+            paces: Reals::new("avg_pace".into(), 0),
+            distances: Reals::new("distance_mi".into(), 0),
+            durations: Reals::new("duration_sec".into(), 0),
+            refused: Vec::new(),
+        }
+    }
 }
 
 impl Builders {
@@ -119,33 +136,31 @@ impl Builders {
         let pace = row.opt_real(3).map_err(unreadable)?;
         let distance = row.opt_real(4).map_err(unreadable)?;
         let duration = row.opt_real(5).map_err(unreadable)?;
-        self.ids.push(id.to_owned());
+        self.ids.append_value(id);
         self.dates.push(date);
-        self.activities.push(activity.map(str::to_owned));
-        self.paces.push(pace);
-        self.distances.push(distance);
-        self.durations.push(duration);
+        self.activities.push(activity);
+        self.paces.append_option(pace);
+        self.distances.append_option(distance);
+        self.durations.append_option(duration);
         Ok(())
     }
 
     pub(super) fn finish(self) -> Result<LoadedWorkouts, StoreError> {
-        let height = self.ids.len();
-        let date_type = DataType::Datetime(TimeUnit::Microseconds, None);
-        let dates =
-            Int64Chunked::from_vec("workout_date".into(), self.dates).into_datetime(TimeUnit::Microseconds, None);
-        debug_assert_eq!(*dates.dtype(), date_type);
-        let columns = vec![
-            Column::new("workout_id".into(), self.ids),
-            dates.into_column(),
-            Column::new("activity_type".into(), self.activities),
-            Column::new("avg_pace".into(), self.paces),
-            Column::new("distance_mi".into(), self.distances),
-            Column::new("duration_sec".into(), self.durations),
-        ];
-        let df = DataFrame::new(height, columns).map_err(|source| crate::stage::frame::FrameError::Polars {
+        let polars = |source| FrameError::Polars {
             frame: "workouts",
             source,
-        })?;
+        };
+        let dates = Int64Chunked::from_vec("workout_date".into(), self.dates);
+        let height = dates.len();
+        let columns = vec![
+            self.ids.finish().into_column(),
+            dates.into_datetime(TimeUnit::Microseconds, None).into_column(),
+            self.activities.finish("activity_type").map_err(polars)?,
+            self.paces.finish().into_column(),
+            self.distances.finish().into_column(),
+            self.durations.finish().into_column(),
+        ];
+        let df = DataFrame::new(height, columns).map_err(polars)?;
         Ok(LoadedWorkouts {
             frame: Frame::parse(df)?,
             refused: self.refused,

@@ -12,7 +12,7 @@
 use crate::audit::chain::Link;
 use crate::audit::encoding::HistoryRowRef;
 use crate::db::error::DbError;
-use crate::db::statement::{Batch, Insert, Transaction};
+use crate::db::statement::{Batch, Insert, Transaction, Update};
 use crate::id::RunId;
 use crate::stage::diff::Outcome;
 use crate::time::Timestamp;
@@ -62,33 +62,41 @@ const CURRENT_COLUMNS: &[&str] = &[
     "label_model_id",
 ];
 
-macro_rules! current_insert {
-    ($name:ident, $mysql:expr, $sqlite:expr) => {
-        static $name: Insert = Insert {
-            table: "workout_ml_classifications",
-            columns: CURRENT_COLUMNS,
-            mysql_tail: $mysql,
-            sqlite_tail: $sqlite,
-        };
-    };
-}
+static INSERT_CURRENT: Insert = Insert {
+    table: "workout_ml_classifications",
+    columns: CURRENT_COLUMNS,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
 
-current_insert!(INSERT_CURRENT, "", "");
-current_insert!(
-    UPSERT_CHANGED,
-    include_str!("../../sql/mysql/upsert_changed.sql"),
-    include_str!("../../sql/sqlite/upsert_changed.sql")
-);
-current_insert!(
-    UPSERT_REFRESHED,
-    include_str!("../../sql/mysql/upsert_refreshed.sql"),
-    include_str!("../../sql/sqlite/upsert_refreshed.sql")
-);
-current_insert!(
-    UPSERT_PROTECTED,
-    include_str!("../../sql/mysql/upsert_protected.sql"),
-    include_str!("../../sql/sqlite/upsert_protected.sql")
-);
+static UPSERT_CHANGED: Insert = Insert {
+    table: "workout_ml_classifications",
+    columns: CURRENT_COLUMNS,
+    mysql_tail: include_str!("../../sql/mysql/upsert_changed.sql"),
+    sqlite_tail: include_str!("../../sql/sqlite/upsert_changed.sql"),
+};
+
+/// A refreshed workout: the same label, confirmed by another model or with another confidence. The run and the
+/// model that set the label (run_id, label_model_id) stay.
+static REFRESH: Update = Update {
+    table: "workout_ml_classifications",
+    key: "workout_id",
+    columns: &[
+        "classification_source",
+        "classification_confidence",
+        "classification_method",
+        "model_id",
+        "model_version",
+        "last_updated",
+    ],
+};
+
+/// A protected workout: a person's label stands; what the model would have said is recorded beside it.
+static PROTECT: Update = Update {
+    table: "workout_ml_classifications",
+    key: "workout_id",
+    columns: &["original_ml_classification", "last_updated"],
+};
 
 static INSERT_CHUNK: Insert = Insert {
     table: "pipeline_chunks",
@@ -154,6 +162,14 @@ pub struct Written {
     pub rows: u64,
 }
 
+/// A chunk that only has to be sent.
+#[derive(Debug, Clone)]
+pub struct SealedChunk {
+    pub(super) transaction: Transaction,
+    /// What writing it will have done.
+    pub written: Written,
+}
+
 impl VerdictChunk<'_> {
     fn is_logged(&self, outcome: Outcome) -> bool {
         match outcome {
@@ -212,11 +228,13 @@ impl VerdictChunk<'_> {
             .same(segment_id)
     }
 
+    fn of(&self, outcome: Outcome) -> Vec<&Verdict<'_>> {
+        self.verdicts.iter().filter(|v| v.outcome == outcome).collect()
+    }
+
+    /// The current rows of new or changed workouts, whole.
     fn current_batch(&self, outcome: Outcome) -> Batch {
-        let rows: Vec<&Verdict<'_>> = self.verdicts.iter().filter(|v| v.outcome == outcome).collect();
-        // The tail of a protected upsert touches nothing but this column; the label beside it is the
-        // one that an insert would need and that no update uses.
-        let original = |v: &&Verdict<'_>| (outcome == Outcome::Protected).then(|| v.label.to_owned());
+        let rows = self.of(outcome);
         Batch::new(rows.len())
             .each(rows.iter().map(|v| v.workout_id))
             .each(rows.iter().map(|v| v.label))
@@ -226,13 +244,44 @@ impl VerdictChunk<'_> {
             .same(self.model.map(|(id, _)| id))
             .same(self.model.map(|(_, version)| version))
             .same(false)
-            .each(rows.iter().map(original))
+            .same(None::<&str>)
             .same(self.now)
             .same(self.now)
             .same(0i64)
             .each(rows.iter().map(|v| v.features.as_str()))
             .same(self.run.map(|(id, _)| id.as_str()))
             .same(self.model.map(|(id, _)| id))
+    }
+
+    /// What is refreshed, a batch for each source and method: the confidence alone differs from row to row.
+    fn refresh_batches(&self) -> Vec<Batch> {
+        let mut kinds: Vec<((Source, Option<&str>), Vec<&Verdict<'_>>)> = Vec::new();
+        for verdict in self.of(Outcome::Refreshed) {
+            let kind = (verdict.source, verdict.method);
+            match kinds.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, rows)) => rows.push(verdict),
+                None => kinds.push((kind, vec![verdict])),
+            }
+        }
+        let batch = |((source, method), rows): ((Source, Option<&str>), Vec<&Verdict<'_>>)| {
+            Batch::new(rows.len())
+                .each(rows.iter().map(|v| v.workout_id))
+                .same(source.as_str())
+                .each(rows.iter().map(|v| v.confidence))
+                .same(method)
+                .same(self.model.map(|(id, _)| id))
+                .same(self.model.map(|(_, version)| version))
+                .same(self.now)
+        };
+        kinds.into_iter().map(batch).collect()
+    }
+
+    fn protect_batch(&self) -> Batch {
+        let rows = self.of(Outcome::Protected);
+        Batch::new(rows.len())
+            .each(rows.iter().map(|v| v.workout_id))
+            .each(rows.iter().map(|v| v.label))
+            .same(self.now)
     }
 
     /// The history rows that a segment of this number seals, in the order in which they are written.
@@ -251,14 +300,17 @@ impl VerdictChunk<'_> {
         (transaction, sealed.segment.link())
     }
 
-    /// The whole transaction that extends the chain from `head`, and what it will have done.
-    pub(super) fn transaction(&self, head: &Link) -> (Transaction, Written) {
+    /// Does all of the writing that needs no database: hashes, seals and lays out the transaction that extends
+    /// the chain from `head`. The result borrows nothing, so it can be made while an earlier one is written.
+    pub fn seal(&self, head: &Link) -> SealedChunk {
         let (transaction, end) = self.begin(head);
         let mut transaction = transaction
             .insert_many(&INSERT_CURRENT, self.current_batch(Outcome::New))
-            .insert_many(&UPSERT_CHANGED, self.current_batch(Outcome::Changed))
-            .insert_many(&UPSERT_REFRESHED, self.current_batch(Outcome::Refreshed))
-            .insert_many(&UPSERT_PROTECTED, self.current_batch(Outcome::Protected));
+            .insert_many(&UPSERT_CHANGED, self.current_batch(Outcome::Changed));
+        for batch in self.refresh_batches() {
+            transaction = transaction.update_many(&REFRESH, batch);
+        }
+        transaction = transaction.update_many(&PROTECT, self.protect_batch());
         if let Some((run_id, chunk_no)) = self.run {
             transaction = transaction.insert_many(&INSERT_CHUNK, self.marker(run_id, chunk_no, end.segment_id));
         }
@@ -266,7 +318,7 @@ impl VerdictChunk<'_> {
             head: end,
             rows: self.rows(),
         };
-        (transaction, written)
+        SealedChunk { transaction, written }
     }
 
     fn marker(&self, run_id: &RunId, chunk_no: u32, segment_id: i64) -> Batch {
@@ -288,7 +340,15 @@ impl Store {
     /// [`StoreError::Db`]; a [`DbError::Conflict`] where another writer has extended the chain since
     /// `head` was read. Nothing is written then.
     pub async fn write_verdicts(&self, chunk: &VerdictChunk<'_>, head: &Link) -> Result<Written, StoreError> {
-        let (transaction, written) = chunk.transaction(head);
+        self.write_sealed(chunk.seal(head)).await
+    }
+
+    /// [`Store::write_verdicts`] of a chunk that is sealed already, to the head that it extends.
+    ///
+    /// # Errors
+    /// As [`Store::write_verdicts`].
+    pub async fn write_sealed(&self, chunk: SealedChunk) -> Result<Written, StoreError> {
+        let SealedChunk { transaction, written } = chunk;
         self.transact_sealed(transaction, &written.head).await?;
         Ok(written)
     }

@@ -2,7 +2,7 @@
 
 use paceline::config::Size;
 use paceline::pipeline::Kind;
-use paceline::pipeline::memory::{BASE_BYTES, BYTES_A_REPLAYED_WORKOUT, BYTES_A_WORKOUT};
+use paceline::pipeline::memory::{BASE_BYTES, BYTES_A_SEGMENT, BYTES_A_WORKOUT, VERIFY_BYTES, allows_verify};
 use paceline::pipeline::prepare::Options;
 use paceline::pipeline::run::run;
 use paceline::stage::decide::Retrain;
@@ -41,8 +41,8 @@ fn what_may_not_fit_is_refused_with_what_it_would_need_and_nothing_is_read() {
         let backfill = ["backfill", &nightly, "--max-memory", "60MiB", "--concurrency", "8"];
         paceline.refused(&backfill, 78, &parts);
         paceline.refused(&[&backfill[..], &["--dry-run"]].concat(), 78, &parts);
-        let parts = ["the verification of the history of 2996 workouts may take 51 MB"];
-        paceline.refused(&["verify", "--max-memory", "50MB"], 78, &parts);
+        let parts = ["the verification of 0 segments may take 112 MB"];
+        paceline.refused(&["verify", "--max-memory", "111MB"], 78, &parts);
         paceline.refused(
             &["run", &nightly, "--max-memory", "512"],
             2,
@@ -72,7 +72,7 @@ fn what_may_not_fit_is_refused_with_what_it_would_need_and_nothing_is_read() {
             (&"succeeded".into(), &0.into()),
             "{done}"
         );
-        paceline.ok(&["verify", "--max-memory", "51MB"]);
+        paceline.ok(&["verify", "--max-memory", "113MB"]);
     });
 }
 
@@ -91,10 +91,11 @@ fn the_bound_is_exact_to_the_byte() {
         assert_eq!(world.count("ml_model_registry").await, 0);
         let bounded = world.try_run(NIGHTLY, &with(needed)).await.expect("a run");
         assert_eq!(bounded.rows.read, 200);
-        let replay = |bytes| Some(Size::bytes(BASE_BYTES + 200 * BYTES_A_REPLAYED_WORKOUT + bytes));
-        let check = |allowed| paceline::pipeline::memory::allows_verify(&world.store, allowed);
-        assert!(check(replay(0)).await.is_ok() && check(None).await.is_ok());
-        assert!(check(Some(Size::bytes(BASE_BYTES))).await.is_err());
+        let segments = world.count("audit_segments").await;
+        let verify = BASE_BYTES + VERIFY_BYTES + segments * BYTES_A_SEGMENT;
+        let check = |bytes: u64| allows_verify(&world.store, Some(Size::bytes(bytes)));
+        assert!(check(verify).await.is_ok() && allows_verify(&world.store, None).await.is_ok());
+        assert!(check(verify - 1).await.is_err());
     });
 }
 

@@ -18,6 +18,8 @@
 mod convert;
 mod errors;
 mod insert;
+mod many;
+mod update;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +29,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
 
 use super::error::DbError;
-use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
+use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction};
 use super::url::MySqlUrl;
 use super::value::{Params, Row};
 use super::watch::{Moment, Watcher};
@@ -86,6 +88,10 @@ impl MySql {
 
     pub(super) fn target(&self) -> &str {
         &self.target
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.options.pool_max.max(1)
     }
 
     /// A connection. The retries bridge a server's restart, at the start and later alike.
@@ -151,7 +157,10 @@ impl MySql {
     pub(super) async fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
         let mut conn = self.acquire().await?;
         let mut open = begin(&mut conn, insert.table).await?;
-        let result = insert::insert(&mut open, insert, rows).await;
+        let result = match max_allowed_packet(&mut open, insert.table).await {
+            Ok(packet) => insert::insert(&mut open, insert, rows, packet).await,
+            Err(error) => Err(error),
+        };
         finish(open, insert.table, result).await
     }
 
@@ -196,6 +205,11 @@ async fn steps(
     watcher: &Watcher,
 ) -> Result<Vec<u64>, DbError> {
     let mut affected = Vec::with_capacity(transaction.steps.len());
+    let many = |step: &Step| !matches!(step, Step::Execute { .. });
+    let packet = match transaction.steps.iter().find(|step| many(step)) {
+        Some(step) => max_allowed_packet(open, step.name()).await?,
+        None => 0,
+    };
     for step in &transaction.steps {
         watcher.at(Moment::Statement(step.name()))?;
         affected.push(match step {
@@ -205,10 +219,15 @@ async fn steps(
                 expect,
             } => {
                 let found = run(open, statement, params).await?;
-                guard(statement, *expect, found)?;
+                guard(statement.name, *expect, found)?;
                 found
             }
-            Step::InsertMany { insert, rows } => insert::insert(open, insert, rows).await?,
+            Step::InsertMany { insert, rows } => insert::insert(open, insert, rows, packet).await?,
+            Step::UpdateMany { update, rows } => {
+                let found = update::update(open, update, rows, packet).await?;
+                guard(&update.name(), Expect::Rows(rows.rows() as u64), found)?;
+                found
+            }
         });
     }
     watcher.at(Moment::Commit(transaction.name))?;

@@ -25,7 +25,7 @@ use backon::Retryable;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::DbError;
-use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
+use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction, Update};
 use super::value::{Params, Row};
 use super::watch::{Moment, Watcher};
 use super::{ConnectOptions, check_width, guard};
@@ -102,10 +102,15 @@ impl Sqlite {
                         expect,
                     } => {
                         let found = self.run(open, statement, params)?;
-                        guard(statement, *expect, found)?;
+                        guard(statement.name, *expect, found)?;
                         found
                     }
                     Step::InsertMany { insert, rows } => self.insert(open, insert, rows)?,
+                    Step::UpdateMany { update, rows } => {
+                        let found = self.update(open, update, rows)?;
+                        guard(&update.name(), Expect::Rows(rows.rows() as u64), found)?;
+                        found
+                    }
                 });
             }
             watcher.at(Moment::Commit(transaction.name))?;
@@ -180,9 +185,8 @@ impl Sqlite {
 
     /// Inserts the whole batch; returns its rows, as on MySQL.
     fn insert(&self, connection: &Connection, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
-        check_width(insert, rows)?;
         let name = format!("insert into {}", insert.table);
-        let failed = |error| errors::in_use(&self.target, &name, &error);
+        check_width(&name, insert.columns.len(), rows)?;
         let text = format!(
             "INSERT INTO {} ({}) VALUES ({}) {}",
             insert.table,
@@ -190,15 +194,45 @@ impl Sqlite {
             vec!["?"; insert.columns.len()].join(", "),
             insert.sqlite_tail
         );
-        let mut prepared = connection.prepare_cached(&text).map_err(failed)?;
+        self.many(connection, &name, &text, rows)?;
+        Ok(rows.rows() as u64)
+    }
+
+    /// Updates the row of each key; returns how many there were.
+    fn update(&self, connection: &Connection, update: &Update, rows: &Batch) -> Result<u64, DbError> {
+        let name = update.name();
+        check_width(&name, update.columns.len() + 1, rows)?;
+        let set = |(number, column): (usize, &&str)| format!("{column} = ?{number}");
+        let set: Vec<String> = (2..).zip(update.columns).map(set).collect();
+        let Update { table, key, .. } = update;
+        let text = format!("UPDATE {table} SET {} WHERE {key} = ?1", set.join(", "));
+        self.many(connection, &name, &text, rows)
+    }
+
+    /// Runs a statement for each row of a batch; returns the rows it affected.
+    fn many(&self, connection: &Connection, name: &str, text: &str, rows: &Batch) -> Result<u64, DbError> {
+        let failed = |error| errors::in_use(&self.target, name, &error);
+        let mut prepared = connection.prepare_cached(text).map_err(failed)?;
+        // A statement keeps its bindings from one execution to the next.
+        let mut each = Vec::with_capacity(rows.width());
+        for column in 0..rows.width() {
+            match rows.shared(column) {
+                Some(value) => {
+                    let value = convert::bound(name, value)?;
+                    prepared.raw_bind_parameter(column + 1, value).map_err(failed)?;
+                }
+                None => each.push(column),
+            }
+        }
+        let mut affected = 0;
         for row in 0..rows.rows() {
-            for column in 0..rows.width() {
-                let value = convert::bound(&name, rows.value(row, column))?;
+            for &column in &each {
+                let value = convert::bound(name, rows.value(row, column))?;
                 prepared.raw_bind_parameter(column + 1, value).map_err(failed)?;
             }
-            prepared.raw_execute().map_err(failed)?;
+            affected += prepared.raw_execute().map_err(failed)? as u64;
         }
-        Ok(rows.rows() as u64)
+        Ok(affected)
     }
 }
 

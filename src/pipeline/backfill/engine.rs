@@ -11,15 +11,14 @@
 
 use crate::config::Pipeline;
 use crate::id::RunId;
-use crate::stage::diff::Change;
 use crate::store::backfill::WindowKey;
 use crate::store::quarantine::Stamp;
 use crate::store::runs::RunFailure;
 use crate::store::slices::Stretch;
-use crate::store::write::VerdictChunk;
 use crate::store::{Store, StoreError};
 
-use super::super::write::{Rows, chunks_of};
+use super::super::line::{Line, Stock};
+use super::super::write::chunks_of;
 use super::super::{Ambient, Kind, RunError};
 use super::ahead::{Ahead, Cutting, Slice};
 use super::own::OwnStretch;
@@ -150,8 +149,8 @@ impl<'a> Engine<'a> {
             if is_last {
                 self.totals.add_read(&work.read.rows, &work.read.skipped);
                 self.totals.add_changes(&work.outcomes());
-                self.totals.add_matrix(&work.committed.matrix);
-                self.totals.rows_written += work.committed.rows;
+                self.totals.add_matrix(&work.committed.tally.matrix);
+                self.totals.rows_written += work.committed.tally.rows;
                 return Ok(());
             }
         }
@@ -196,9 +195,9 @@ impl<'a> Engine<'a> {
 
     /// What a window that has failed has written all the same.
     fn count_written(&mut self, work: &Work) {
-        self.totals.add_changes(&work.committed.outcomes);
-        self.totals.add_matrix(&work.committed.matrix);
-        self.totals.rows_written += work.committed.rows;
+        self.totals.add_changes(&work.committed.tally.outcomes);
+        self.totals.add_matrix(&work.committed.tally.matrix);
+        self.totals.rows_written += work.committed.tally.rows;
     }
 
     /// Prepares a slice once more. After a fault it may be that a transaction was committed all the same.
@@ -227,53 +226,55 @@ impl<'a> Engine<'a> {
         self.store().quarantine(&ready.refused, stamp).await.map_err(failed)?;
         let model = self.with.model.clone();
         let key = self.key(job, model.as_ref().map(|(id, _)| id.as_str()));
-        let chunks: Vec<&[Change]> = chunks_of(&ready.changes, self.with.pipeline.chunk_rows).collect();
+        let chunks = chunks_of(&ready.changes, self.with.pipeline.chunk_rows);
         let Some(last) = chunks.len().checked_sub(1) else {
             if !is_last {
                 return Ok(());
             }
-            let done = work.done(ready, self.with.ambient.now());
+            let done = work.done(ready, &work.committed, self.with.ambient.now());
             return self.store().complete_window(&key, &done).await.map_err(failed);
         };
-        let rows = Rows::of(&ready.predictions, &ready.features, &ready.current);
         let ids = ready.predictions.ids();
         let touched = ready
             .changes
             .changes
             .iter()
-            .filter_map(|change| ids.get(change.prediction));
+            .filter_map(|change| ids.get(change.prediction as usize));
         let mut head = self.own.head_for(ready.head, touched).map_err(|_| moved())?;
-        let reason = match &model {
-            Some((_, version)) => format!("model {version}"),
-            None => "era rule: no model".to_owned(),
-        };
-        for (nth, changes) in chunks.into_iter().enumerate() {
-            let chunk = VerdictChunk {
-                run: Some((self.with.run_id, self.next_chunk)),
-                model: model.as_ref().map(|(id, version)| (id.as_str(), version.as_str())),
-                changed_by: "system",
-                reason: &reason,
-                now: self.with.ambient.now(),
-                log_refreshed: self.with.pipeline.log_refreshed,
-                verdicts: changes.iter().map(|change| rows.verdict(change)).collect(),
-            };
-            self.with.ambient.stop.check("write", || self.in_words())?;
-            let before = work.committed.clone();
-            work.committed.add(changes, &chunk.verdicts, chunk.rows());
-            let done = (is_last && nth == last).then(|| work.done(ready, self.with.ambient.now()));
-            self.with.ambient.reached("before_chunk");
-            let written = self.store().write_window(&key, &chunk, &head, done.as_ref()).await;
-            let written = written.map_err(|error| {
-                work.committed = before;
-                failed(error)
-            })?;
+        let ambient = self.with.ambient;
+        let mut line = Line::new(self.stock(ready), chunks.clone(), self.next_chunk, head, ambient);
+        for (nth, changes) in chunks.enumerate() {
+            let Some(chunk) = line.next().await else { break };
+            ambient.stop.check("write", || self.in_words())?;
+            let after = work.committed.with(&chunk.tally);
+            let done = (is_last && nth == last).then(|| work.done(ready, &after, ambient.now()));
+            ambient.reached("before_chunk");
+            let written = self.store().write_window(&key, chunk.sealed, done.as_ref()).await;
+            let written = written.map_err(failed)?;
             self.next_chunk += 1;
-            let written_ids = chunk.verdicts.iter().map(|verdict| verdict.workout_id);
+            work.committed = after;
+            let written_ids = changes.iter().filter_map(|change| ids.get(change.prediction as usize));
             self.own.wrote(number, head, written.head, written_ids);
             head = written.head;
-            self.with.ambient.reached("after_chunk");
+            ambient.reached("after_chunk");
         }
         Ok(())
+    }
+
+    fn stock(&self, ready: &Ready) -> Stock {
+        let model = self.with.model.clone();
+        Stock {
+            predictions: ready.predictions.clone(),
+            features: ready.features.clone(),
+            current: ready.current.clone(),
+            run_id: self.with.run_id.clone(),
+            reason: match &model {
+                Some((_, version)) => format!("model {version}"),
+                None => "era rule: no model".to_owned(),
+            },
+            model,
+            log_refreshed: self.with.pipeline.log_refreshed,
+        }
     }
 
     fn key<'k>(&self, job: &Job, model_id: Option<&'k str>) -> WindowKey<'k>

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::audit::chain::Link;
-use crate::stage::classify::classify;
+use crate::stage::classify::verdicts;
 use crate::stage::diff::{ChangeSet, diff};
-use crate::stage::features::{Activities, Featurized, featurize};
+use crate::stage::features::{Activities, Featurized, featurize_all};
 use crate::stage::frame::{Classifications, Features, Frame, Predictions};
 use crate::stage::model::Model;
 use crate::store::quarantine::Quarantined;
@@ -57,12 +57,11 @@ impl Preparer {
         let head = self.store.chain_head().await.map_err(load)?;
         let loaded = self.store.stretch_workouts(slice).await.map_err(load)?;
         let read = (loaded.frame.height() + loaded.refused.len()) as u64;
-        let featurized = featurize(&loaded.frame, &self.activities);
+        let featurized = featurize_all(loaded.frame, &self.activities);
         let Featurized { features, skipped } = featurized.map_err(|e| RunError::bug("featurize", e))?;
-        drop(loaded.frame);
         let current = self.store.stretch_state(slice).await.map_err(load)?;
         self.ambient.reached("after_window_load");
-        let predictions = classify(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
+        let predictions = verdicts(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
         let changes = diff(&current, &predictions, self.model_id.as_deref());
         self.ambient.reached("after_window_diff");
         let rows = row_counts(read, &predictions, &skipped, loaded.refused.len());

@@ -44,7 +44,7 @@ impl Sum {
 
     /// The outcomes of what was read: those that are committed, and the rest.
     fn outcomes(&self, committed: &Committed) -> OutcomeCounts {
-        let done = committed.outcomes;
+        let done = committed.tally.outcomes;
         let accounted = self.protected + done.new + done.changed + done.refreshed;
         OutcomeCounts {
             protected: self.protected,
@@ -85,15 +85,15 @@ impl Work {
         self.read.outcomes(&self.committed)
     }
 
-    /// What the window's mark says with its last slice, of which all is committed that is to be.
-    pub fn done(&self, last: &Ready, now: Timestamp) -> WindowDone {
+    /// What the window's mark says with its last slice, when `committed` is all that was.
+    pub fn done(&self, last: &Ready, committed: &Committed, now: Timestamp) -> WindowDone {
         let mut read = self.read.clone();
         read.add(last);
         WindowDone {
             attempts: self.attempts,
             rows: read.rows,
-            changes: read.outcomes(&self.committed),
-            rows_written: self.committed.rows,
+            changes: read.outcomes(committed),
+            rows_written: committed.tally.rows,
             now,
         }
     }

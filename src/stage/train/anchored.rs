@@ -13,7 +13,6 @@ use rayon::prelude::*;
 use super::Found;
 use crate::stage::model::{Feature, Measure, Transform};
 use crate::stage::params::Params;
-use crate::stage::verdict::Point;
 use crate::vocab::Label;
 
 /// The spread of log pace around a cluster's centre that one pseudo-observation stands for: about
@@ -31,17 +30,12 @@ pub(super) fn features() -> Vec<Feature> {
     }]
 }
 
-/// The clusters of `points`, whose first coordinate is the log pace; there may be none.
-pub(super) fn fit(points: &[Point], params: &Params) -> Found {
-    let mut x: Vec<f64> = points.iter().map(|p| p[0]).collect();
+/// The clusters of rows with these log paces; there may be none.
+pub(super) fn fit(log_paces: &[f64], params: &Params) -> Found {
+    let mut x = log_paces.to_vec();
     x.par_sort_unstable_by(f64::total_cmp);
-    let mut prefix = Vec::with_capacity(x.len() + 1);
-    prefix.push(0.0);
-    let mut sum = 0.0;
-    for value in &x {
-        sum += value;
-        prefix.push(sum);
-    }
+    let prefix = Prefix::of(&x);
+    let sum = prefix.sum(x.len());
     let weight = params.anchor_weight;
     let anchors = params.anchors.map(libm::log);
     let mut centroids = anchors;
@@ -52,8 +46,8 @@ pub(super) fn fit(points: &[Point], params: &Params) -> Found {
         let low = x.partition_point(|v| *v <= middle);
         let high = x.len() - low;
         let next = [
-            (prefix[low] + weight * anchors[0]) / (low as f64 + weight),
-            (sum - prefix[low] + weight * anchors[1]) / (high as f64 + weight),
+            (prefix.sum(low) + weight * anchors[0]) / (low as f64 + weight),
+            (sum - prefix.sum(low) + weight * anchors[1]) / (high as f64 + weight),
         ];
         // Anchors far from every row could make the sides trade places; the last order stands.
         converged = next == centroids || next[0] >= next[1];
@@ -73,6 +67,36 @@ pub(super) fn fit(points: &[Point], params: &Params) -> Found {
     }
 }
 
+/// The sums of the first values, of which every [`Prefix::STEP`]-th is kept.
+struct Prefix<'a> {
+    values: &'a [f64],
+    kept: Vec<f64>,
+}
+
+impl<'a> Prefix<'a> {
+    const STEP: usize = 1_024;
+
+    fn of(values: &'a [f64]) -> Self {
+        let mut kept = vec![0.0];
+        let mut sum = 0.0;
+        for part in values.chunks_exact(Self::STEP) {
+            sum = added(sum, part);
+            kept.push(sum);
+        }
+        Self { values, kept }
+    }
+
+    /// The sum of the first `n` values, added one after the other.
+    fn sum(&self, n: usize) -> f64 {
+        let step = n / Self::STEP;
+        added(self.kept[step], &self.values[step * Self::STEP..n])
+    }
+}
+
+fn added(sum: f64, values: &[f64]) -> f64 {
+    values.iter().fold(sum, |sum, value| sum + value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,8 +106,18 @@ mod tests {
     }
 
     fn fit_paces(paces: &[f64]) -> Found {
-        let points: Vec<Point> = paces.iter().map(|p| [libm::log(*p), 0.0, 0.0]).collect();
-        fit(&points, &Params::default())
+        let log_paces: Vec<f64> = paces.iter().map(|p| libm::log(*p)).collect();
+        fit(&log_paces, &Params::default())
+    }
+
+    #[test]
+    fn a_prefix_is_the_plain_sum_bit_for_bit() {
+        let values: Vec<f64> = (1..=5_000).map(|i| 1.0 / f64::from(i)).collect();
+        let prefix = Prefix::of(&values);
+        for n in [0, 1, 1_023, 1_024, 1_025, 2_048, 4_999, 5_000] {
+            assert_eq!(prefix.sum(n), values[..n].iter().fold(0.0, |sum, v| sum + v), "{n}");
+        }
+        assert_eq!(Prefix::of(&[]).sum(0), 0.0);
     }
 
     #[test]

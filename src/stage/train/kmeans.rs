@@ -2,50 +2,54 @@
 //!
 //! The clustering library tries the seeds, on a sample where there are many rows: it is run once
 //! per seed and its own counts and inertia are not used, because they are not those of the best run
-//! and it stops by a tolerance. Our own Lloyd iterations end each of its runs exactly, choose the best
-//! and go on from there, on all rows, until the assignments stand still.
+//! and it stops by a tolerance. Our own Lloyd iterations ([`super::lloyd`]) end each of its runs exactly,
+//! choose the best and go on from there, on all rows, until the assignments stand still.
 //!
-//! Invariants: sums run over fixed chunks in row order, whatever the number of threads; a cluster
-//! that loses its last row is put on the row farthest from its centroid.
+//! Invariants: every sum runs in a fixed order, whatever the number of threads.
 
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::KMeans;
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use rand::{RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256Plus;
 use rayon::prelude::*;
 
+use super::lloyd::{Lloyd, MAX_ITERATIONS, lloyd};
 use super::sample::{Purpose, generator, indices};
 use super::{Found, TrainError};
 use crate::stage::model::{Feature, MAX_FEATURES, Measure, Transform};
 use crate::stage::params::Params;
-use crate::stage::statistics::{deviation, mean};
+use crate::stage::points::Points;
 use crate::stage::table::Table;
-use crate::stage::verdict::{Point, smallest};
+use crate::stage::verdict::Point;
 use crate::vocab::Label;
-
-/// Rows per partial sum. The sums' bits depend on it, so it is never derived from the machine.
-const CHUNK: usize = 8_192;
-
-/// The bound on our own Lloyd iterations.
-const MAX_ITERATIONS: usize = 1_000;
 
 /// The three axes, scaled by mean and population standard deviation of `rows`; a measure that never
 /// varies is only centred.
-pub(super) fn features(table: &Table<'_>, rows: &[usize]) -> Vec<Feature> {
-    [Measure::AvgPace, Measure::DistanceMi, Measure::DurationMin]
-        .into_iter()
-        .map(|measure| {
-            let values: Vec<f64> = rows.iter().map(|i| measure.of(&table.row(*i))).collect();
-            let sd = deviation(&values).filter(|sd| *sd > 0.0).unwrap_or(1.0);
-            let mean = mean(&values).unwrap_or(0.0);
-            Feature {
-                measure,
-                transform: Transform::Zscore { mean, sd },
+pub(super) fn features(table: &Table<'_>, rows: &[u32]) -> Vec<Feature> {
+    let measures = [Measure::AvgPace, Measure::DistanceMi, Measure::DurationMin];
+    let n = rows.len().max(1) as f64;
+    let sums = |of: &dyn Fn(usize, f64) -> f64| {
+        let mut sums = [0.0; MAX_FEATURES];
+        for row in rows {
+            let row = table.row(*row as usize);
+            for (i, (sum, measure)) in sums.iter_mut().zip(measures).enumerate() {
+                *sum += of(i, measure.of(&row));
             }
-        })
-        .collect()
+        }
+        sums
+    };
+    let means = sums(&|_, x| x).map(|sum| sum / n);
+    let variances = sums(&|i, x| (x - means[i]) * (x - means[i])).map(|sum| sum / n);
+    let feature = |i: usize| {
+        let sd = Some(variances[i].sqrt()).filter(|sd| *sd > 0.0).unwrap_or(1.0);
+        Feature {
+            measure: measures[i],
+            transform: Transform::Zscore { mean: means[i], sd },
+        }
+    };
+    (0..MAX_FEATURES).map(feature).collect()
 }
 
 /// The clusters of `points`.
@@ -53,7 +57,7 @@ pub(super) fn features(table: &Table<'_>, rows: &[usize]) -> Vec<Feature> {
 /// # Errors
 /// [`TrainError::TooFew`] with fewer different points than clusters; [`TrainError::Clustering`] when
 /// the library fails.
-pub(super) fn fit(features: Vec<Feature>, points: &[Point], params: &Params, seed: u64) -> Result<Found, TrainError> {
+pub(super) fn fit(features: Vec<Feature>, points: &Points, params: &Params, seed: u64) -> Result<Found, TrainError> {
     let distinct = distinct_up_to(params.k, points);
     if distinct < params.k {
         return Err(TrainError::TooFew {
@@ -64,13 +68,13 @@ pub(super) fn fit(features: Vec<Feature>, points: &[Point], params: &Params, see
     }
     let mut notes = Vec::new();
     let mut rng = generator(seed, Purpose::RestartRows);
-    let picked = indices(points.len(), params.restart_sample, &mut rng);
-    if picked.len() < points.len() {
-        let (n, all) = (picked.len(), points.len());
+    let (n, all) = (params.restart_sample, points.len());
+    let start = if n < all {
         notes.push(format!("restarts ran on a sample of {n} of {all} rows, seed {seed}"));
-    }
-    let sample: Vec<Point> = picked.into_iter().map(|i| points[i]).collect();
-    let start = best_start(&sample, params, seed)?;
+        best_start(&points.pick(&indices(all, n, &mut rng)), params, seed)?
+    } else {
+        best_start(points, params, seed)?
+    };
     let lloyd = lloyd(start, points);
     if !lloyd.converged {
         notes.push(format!(
@@ -106,9 +110,9 @@ fn labels(k: usize) -> Vec<Label> {
 }
 
 /// How many different points there are, counted no further than `limit`.
-fn distinct_up_to(limit: usize, points: &[Point]) -> usize {
-    let mut seen: Vec<&Point> = Vec::with_capacity(limit);
-    for point in points {
+fn distinct_up_to(limit: usize, points: &Points) -> usize {
+    let mut seen: Vec<Point> = Vec::with_capacity(limit);
+    for point in (0..points.len()).map(|i| points.at(i)) {
         if seen.len() == limit {
             break;
         }
@@ -120,179 +124,54 @@ fn distinct_up_to(limit: usize, points: &[Point]) -> usize {
 }
 
 /// The centroids of the restart with the smallest inertia on `sample`; of equal ones the first.
-fn best_start(sample: &[Point], params: &Params, seed: u64) -> Result<Vec<Point>, TrainError> {
-    let failed = |reason: String| TrainError::Clustering {
-        rows: sample.len(),
-        reason,
-    };
-    let flat: Vec<f64> = sample.iter().flatten().copied().collect();
-    let records = Array2::from_shape_vec((sample.len(), MAX_FEATURES), flat).map_err(|e| failed(e.to_string()))?;
-    let dataset = DatasetBase::from(records);
+fn best_start(sample: &Points, params: &Params, seed: u64) -> Result<Vec<Point>, TrainError> {
+    let flat: Vec<f64> = (0..sample.len()).flat_map(|i| sample.at(i)).collect();
+    let records = Array2::from_shape_vec((sample.len(), MAX_FEATURES), flat);
+    let dataset = DatasetBase::from(records.map_err(|e| failed(sample, &e))?);
     let mut seeds = generator(seed, Purpose::Restarts);
+    let seeds: Vec<u64> = (0..params.restarts).map(|_| seeds.next_u64()).collect();
+    let ends: Vec<Result<Lloyd, TrainError>> = seeds
+        .into_par_iter()
+        .map(|seed| restart(&dataset, sample, params.k, seed))
+        .collect();
     let mut best: Option<Lloyd> = None;
-    for _ in 0..params.restarts {
-        let rng = Xoshiro256Plus::seed_from_u64(seeds.next_u64());
-        let found = KMeans::params_with_rng(params.k, rng)
-            .n_runs(1)
-            .fit(&dataset)
-            .map_err(|e| failed(e.to_string()))?;
-        let centroids: Vec<Point> = found
-            .centroids()
-            .rows()
-            .into_iter()
-            .map(|row| std::array::from_fn(|i| row[i]))
-            .collect();
-        // The library stops by a tolerance; compared there, a worse minimum can look like the better.
-        let end = lloyd(centroids, sample);
+    for end in ends {
+        let end = end?;
         if best.as_ref().is_none_or(|least| end.inertia < least.inertia) {
             best = Some(end);
         }
     }
     best.map(|end| end.centroids)
-        .ok_or_else(|| failed("no restart was run".to_owned()))
+        .ok_or_else(|| failed(sample, &"no restart was run"))
 }
 
-/// Where Lloyd's iterations ended.
-struct Lloyd {
-    centroids: Vec<Point>,
-    /// Of the last assignment.
-    inertia: f64,
-    iterations: usize,
-    converged: bool,
+/// Where the library's run from `seed` ends when it is continued to its own end: the library stops by a
+/// tolerance, and compared there, a worse minimum can look like the better.
+fn restart(
+    dataset: &DatasetBase<Array2<f64>, Array1<()>>,
+    sample: &Points,
+    k: usize,
+    seed: u64,
+) -> Result<Lloyd, TrainError> {
+    let found = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(seed))
+        .n_runs(1)
+        .fit(dataset)
+        .map_err(|e| failed(sample, &e))?;
+    let rows = found.centroids().rows().into_iter();
+    let centroids = rows.map(|row| std::array::from_fn(|i| row[i])).collect();
+    Ok(lloyd(centroids, sample))
 }
 
-/// Lloyd's iterations from `centroids` until no point changes its cluster.
-fn lloyd(centroids: Vec<Point>, points: &[Point]) -> Lloyd {
-    let mut nearest = vec![usize::MAX; points.len()];
-    let mut end = Lloyd {
-        centroids,
-        inertia: f64::INFINITY,
-        iterations: 0,
-        converged: false,
-    };
-    while !end.converged && end.iterations < MAX_ITERATIONS {
-        end.iterations += 1;
-        let step = assign(&end.centroids, points, &mut nearest);
-        end.inertia = step.inertia;
-        for ((centroid, sum), count) in end.centroids.iter_mut().zip(&step.sums).zip(&step.counts) {
-            if *count > 0 {
-                *centroid = sum.map(|s| s / *count as f64);
-            }
-        }
-        let empty = step.counts.iter().position(|n| *n == 0);
-        // None is farthest where a sample has fewer different rows than clusters; the empty one stays.
-        match empty.and_then(|cluster| Some((cluster, farthest(&end.centroids, &nearest, points)?))) {
-            Some((cluster, point)) => end.centroids[cluster] = point,
-            None => end.converged = step.changed == 0,
-        }
+fn failed(sample: &Points, reason: &dyn std::fmt::Display) -> TrainError {
+    TrainError::Clustering {
+        rows: sample.len(),
+        reason: reason.to_string(),
     }
-    end
-}
-
-/// One assignment of all points.
-struct Step {
-    sums: Vec<Point>,
-    counts: Vec<u64>,
-    changed: usize,
-    inertia: f64,
-}
-
-impl Step {
-    fn none(k: usize) -> Self {
-        Self {
-            sums: vec![[0.0; MAX_FEATURES]; k],
-            counts: vec![0; k],
-            changed: 0,
-            inertia: 0.0,
-        }
-    }
-
-    fn add(mut self, other: &Self) -> Self {
-        for (sum, more) in self.sums.iter_mut().flatten().zip(other.sums.iter().flatten()) {
-            *sum += more;
-        }
-        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
-            *count += more;
-        }
-        self.changed += other.changed;
-        self.inertia += other.inertia;
-        self
-    }
-}
-
-/// Puts the index of each point's nearest centroid into `nearest` and sums up the clusters.
-fn assign(centroids: &[Point], points: &[Point], nearest: &mut [usize]) -> Step {
-    let partial: Vec<Step> = points
-        .par_chunks(CHUNK)
-        .zip(nearest.par_chunks_mut(CHUNK))
-        .map(|(points, nearest)| assign_chunk(centroids, points, nearest))
-        .collect();
-    partial.iter().fold(Step::none(centroids.len()), Step::add)
-}
-
-fn assign_chunk(centroids: &[Point], points: &[Point], nearest: &mut [usize]) -> Step {
-    let mut step = Step::none(centroids.len());
-    let mut d2 = vec![0.0; centroids.len()];
-    for (point, nearest) in points.iter().zip(nearest) {
-        for (d2, centroid) in d2.iter_mut().zip(centroids) {
-            *d2 = squared(point, centroid);
-        }
-        let best = smallest(&d2);
-        step.changed += usize::from(*nearest != best);
-        step.counts[best] += 1;
-        step.inertia += d2[best];
-        for (sum, x) in step.sums[best].iter_mut().zip(point) {
-            *sum += x;
-        }
-        *nearest = best;
-    }
-    step
-}
-
-/// The first of the points that are farthest from their centroid; none when all lie on theirs.
-fn farthest(centroids: &[Point], nearest: &[usize], points: &[Point]) -> Option<Point> {
-    let mut best = (0.0, None);
-    for (point, cluster) in points.iter().zip(nearest) {
-        let d2 = squared(point, &centroids[*cluster]);
-        if d2 > best.0 {
-            best = (d2, Some(*point));
-        }
-    }
-    best.1
-}
-
-fn squared(a: &Point, b: &Point) -> f64 {
-    let mut sum = 0.0;
-    for (a, b) in a.iter().zip(b) {
-        sum += (a - b) * (a - b);
-    }
-    sum
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_emptied_cluster_is_put_on_the_farthest_row() {
-        let points: Vec<Point> = [0.0, 0.1, 5.0, 5.1, 9.0].map(|x| [x, 0.0, 0.0]).to_vec();
-        let start = vec![[0.0; 3], [5.0, 0.0, 0.0], [1e6, 0.0, 0.0]];
-        let end = lloyd(start, &points);
-        assert!(end.converged);
-        let mut x: Vec<f64> = end.centroids.iter().map(|c| c[0]).collect();
-        x.sort_by(f64::total_cmp);
-        for (found, expected) in x.iter().zip([0.05, 5.05, 9.0]) {
-            assert!((found - expected).abs() < 1e-12, "{x:?}");
-        }
-    }
-
-    #[test]
-    fn fewer_different_rows_than_centroids_come_to_an_end() {
-        let points = vec![[1.0, 0.0, 0.0]; 5];
-        let end = lloyd(vec![[0.0; 3], [5.0, 0.0, 0.0], [9.0, 0.0, 0.0]], &points);
-        assert!(end.converged && end.iterations < 5);
-        assert_eq!((end.centroids[0][0], end.inertia), (1.0, 0.0));
-    }
 
     #[test]
     fn labels_run_from_the_fastest_to_the_slowest() {
@@ -304,7 +183,7 @@ mod tests {
 
     #[test]
     fn different_points_are_counted_no_further_than_asked() {
-        let points = [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [3.0, 0.0, 0.0]];
+        let points = Points::from_rows(&[[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [3.0, 0.0, 0.0]]);
         assert_eq!(distinct_up_to(2, &points), 2);
         assert_eq!(distinct_up_to(9, &points), 3);
     }

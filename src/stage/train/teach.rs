@@ -165,8 +165,8 @@ impl Scale {
 
 impl Teacher {
     /// For a clustering of a run and a walk cluster on ln pace, trained on `rows`.
-    pub fn of(clustering: &Clustering, table: &Table<'_>, rows: &[usize]) -> Self {
-        let history = quantiles(rows.par_iter().map(|i| logs(table, *i)).collect());
+    pub fn of(clustering: &Clustering, table: &Table<'_>, rows: &[u32]) -> Self {
+        let history = quantiles(rows.par_iter().map(|i| logs(table, *i as usize)).collect());
         let column = |i: usize| -> Vec<f64> { history.iter().map(|x| x[i]).collect() };
         let scale = [Scale::of(&column(0)), Scale::of(&column(1))];
         // softmax(-d^2 / 2 sigma^2) of two clusters at a (run) and b (walk) has the log-odds
