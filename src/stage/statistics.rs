@@ -166,9 +166,7 @@ impl Labelled {
             confidence.deviate(*x, mean);
             groups[label].confidence.deviate(*x, means[label]);
         }
-        let by_label = Label::ALL
-            .iter()
-            .map(|label| (label.as_str(), groups[*label as usize]));
+        let by_label = Label::ALL.iter().map(|label| (label.as_str(), groups[*label as usize]));
         Self {
             confidence,
             by_label: by_label.filter(|(_, group)| group.pace.count > 0).collect(),
