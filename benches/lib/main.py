@@ -11,7 +11,7 @@ from . import build, machine, plot, report, selftest, targets
 from .bench import Bench
 from .process import BenchError
 from .rounds import note
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, small
 from .server import Server
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -25,14 +25,14 @@ def numbers(text):
 
 def parser():
     """The command line; the defaults are what benches/README.md describes."""
-    p = argparse.ArgumentParser(prog="benches/run", description=__doc__.splitlines()[0],
+    p = argparse.ArgumentParser(prog="benches/run", description="Measures Paceline from end to end; see benches/README.md.",
                                 formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     p.add_argument("--rows", type=numbers, default=SIZES, metavar="N[,N..]", help="workouts; 1e6 is understood")
     p.add_argument("--store", choices=["sqlite", "mariadb", "both"], default="both")
     p.add_argument("--runs", type=int, default=5, metavar="R", help="rounds of every scenario")
     p.add_argument("--scenario", default=",".join(SCENARIOS), metavar="LIST", help="which, comma separated")
     p.add_argument("--only", default="", metavar="LIST",
-                   help="only these programs of quiet_night, retrain_night and verify: paceline,python,client")
+                   help="only these programs of quiet_night, retrain_night and import: paceline,python,client")
     p.add_argument("--seed", type=int, default=7, help="of the generated workouts")
     p.add_argument("--out", default=os.path.join(ROOT, "target", "bench"), metavar="DIR", help="results and work files")
     p.add_argument("--growth", type=int, default=10, metavar="X", help="memory and quiet night: X times the rows as well")
@@ -120,6 +120,7 @@ def run_scenarios(bench, scenarios, sizes):
             note(f"== {name}, {rows:,} workouts")
             scenario(bench, rows)
         bench.forget(rows)
+    bench.forget(small.ROWS)
 
 
 def finish(bench, facts, out, begun):
