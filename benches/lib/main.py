@@ -1,6 +1,7 @@
 """The command: arguments, preparation, the scenarios, the results."""
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
@@ -90,6 +91,8 @@ def measure_all(arguments):
     out = os.path.abspath(arguments.out)
     work = os.path.join(out, "work")
     os.makedirs(work, exist_ok=True)
+    # Held until this process is gone, however it goes.
+    lock = locked(os.path.join(out, "lock"))
     programs = build.programs(ROOT, arguments)
     needs_python = "mariadb" in arguments.store or arguments.store == "both" or {"kmeans", "import"} & set(scenarios)
     python = build.python(ROOT, out, arguments.python) if needs_python else None
@@ -108,7 +111,18 @@ def measure_all(arguments):
             bench.server.stop()
         if not arguments.keep:
             shutil.rmtree(work, ignore_errors=True)
+        lock.close()
     return 0
+
+
+def locked(path):
+    """The open lock file; BenchError where another benchmark works in the same folder."""
+    file = open(path, "w", encoding="ascii")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise BenchError(f"another benchmark works in {os.path.dirname(path)}; wait for it or give another --out") from None
+    return file
 
 
 def run_scenarios(bench, scenarios, sizes):
