@@ -184,6 +184,7 @@ struct Rows<'p> {
     method: &'p StringChunked,
     confidence: &'p Float64Chunked,
     stored: &'p StringChunked,
+    stored_confidence: &'p Float64Chunked,
     avg_pace: &'p Float64Chunked,
     distance_mi: &'p Float64Chunked,
     duration_min: &'p Float64Chunked,
@@ -203,6 +204,7 @@ impl<'p> Rows<'p> {
             method: predictions.text("method"),
             confidence: predictions.real("confidence"),
             stored: current.text("current_classification"),
+            stored_confidence: current.real("classification_confidence"),
             avg_pace: features.real("avg_pace"),
             distance_mi: features.real("distance_mi"),
             duration_min: features.real("duration_min"),
@@ -212,6 +214,8 @@ impl<'p> Rows<'p> {
     fn verdict(&self, change: &Change) -> Verdict<'p> {
         let row = change.prediction;
         let method = self.method.get(row);
+        let confidence = self.confidence.get(row);
+        let stored = change.current.map(|row| self.stored_confidence.get(row));
         let source = match (method, change.outcome) {
             (Some("era_fallback"), _) => Source::EraFallback,
             (_, Outcome::New) => Source::MlPrediction,
@@ -222,7 +226,8 @@ impl<'p> Rows<'p> {
             workout_id: self.workout_id.get(row).unwrap_or_default(),
             previous: change.current.and_then(|row| self.stored.get(row)),
             label: self.label.get(row).unwrap_or_default(),
-            confidence: self.confidence.get(row),
+            confidence,
+            same_confidence: stored.map(|stored| stored.map(f64::to_bits)) == Some(confidence.map(f64::to_bits)),
             method,
             source,
             features: features_json(
