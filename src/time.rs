@@ -212,7 +212,13 @@ mod tests {
             assert_eq!(stored_form(text.as_bytes()), general(text), "{text}");
             assert_eq!(parse_naive(text), general(text), "{text}");
         }
-        for text in ["2024-01-01T00:00:00", "2024-01-01 00:00:00.5", "2024-1-01 00:00:000", "", "2024-01-01 00:00"] {
+        for text in [
+            "2024-01-01T00:00:00",
+            "2024-01-01 00:00:00.5",
+            "2024-1-01 00:00:000",
+            "",
+            "2024-01-01 00:00",
+        ] {
             assert_eq!(stored_form(text.as_bytes()), None, "{text}");
         }
         // A leap second is a time of day to the general form alone.

@@ -110,7 +110,11 @@ fn predictions(
     let mut method = Words::default();
     for word in words {
         let era = word & ERA != 0;
-        method.push(Some(if era { Source::EraFallback.as_str() } else { model.algorithm().as_str() }));
+        method.push(Some(if era {
+            Source::EraFallback.as_str()
+        } else {
+            model.algorithm().as_str()
+        }));
     }
     let [real_run, mixed, pup_walk] = posteriors;
     Frame::made(vec![

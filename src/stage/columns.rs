@@ -62,8 +62,14 @@ impl Words {
     /// Polars', which no input is known to cause.
     pub fn finish(self, name: &'static str) -> PolarsResult<Column> {
         if let [word] = self.known.as_slice() {
-            let word = word.as_deref().map_or(AnyValue::Null, |word| AnyValue::StringOwned(word.into()));
-            return Ok(Column::new_scalar(name.into(), Scalar::new(DataType::String, word), self.rows.len()));
+            let word = word
+                .as_deref()
+                .map_or(AnyValue::Null, |word| AnyValue::StringOwned(word.into()));
+            return Ok(Column::new_scalar(
+                name.into(),
+                Scalar::new(DataType::String, word),
+                self.rows.len(),
+            ));
         }
         let known = StringChunked::from_iter_options(name.into(), self.known.iter().map(Option::as_deref));
         Ok(known.take(&self.rows)?.into_column())
@@ -159,7 +165,9 @@ mod tests {
 
     #[test]
     fn every_word_and_null_reads_back_in_its_place() {
-        let long: Vec<String> = (0..40).map(|n| format!("a text of more than twelve bytes, {n}")).collect();
+        let long: Vec<String> = (0..40)
+            .map(|n| format!("a text of more than twelve bytes, {n}"))
+            .collect();
         let mut words: Vec<Option<&str>> = Vec::new();
         for round in 0..3 {
             words.push(Some(""));
@@ -172,7 +180,10 @@ mod tests {
         assert_eq!(made.iter().collect::<Vec<_>>(), words);
         assert_eq!(made.null_count(), 6);
         let texts = tally(made);
-        assert_eq!((texts[long[2].as_str()], texts[long[0].as_str()], texts["real_run"]), (3, 1, 6));
+        assert_eq!(
+            (texts[long[2].as_str()], texts[long[0].as_str()], texts["real_run"]),
+            (3, 1, 6)
+        );
         assert_eq!(texts.len(), 42);
     }
 
@@ -199,7 +210,10 @@ mod tests {
             assert_eq!((texts.get(0), texts.get(2)), (word, word));
             assert_eq!(made.str().expect("text").iter().collect::<Vec<_>>(), [word; 3]);
             let picked = made.take(&IdxCa::from_vec("i".into(), vec![2, 0])).expect("in range");
-            assert_eq!((picked.len(), picked.null_count()), (2, if word.is_none() { 2 } else { 0 }));
+            assert_eq!(
+                (picked.len(), picked.null_count()),
+                (2, if word.is_none() { 2 } else { 0 })
+            );
         }
         let two = column(&[Some("a"), None]);
         let texts = Texts::of(&two);

@@ -5,8 +5,8 @@
 //! [`Input`] schemas, which [`Frame::parse`] checks whole.
 //!
 //! Invariants: the columns are exactly those of `S::COLUMNS`, in that order and of those types;
-//! every column is one contiguous chunk, or one value for all rows; where the schema says `required`, there is no null; the
-//! rows are in strictly ascending byte order of `workout_id`, so two frames merge without a hash.
+//! every column is one contiguous chunk, or one value for all rows; where the schema says `required`,
+//! there is no null; the rows are in strictly ascending byte order of `workout_id`, so two frames merge without a hash.
 //!
 //! Must not know: where rows come from.
 //!
@@ -404,7 +404,10 @@ mod tests {
     fn an_id_that_stands_twice_is_named_wherever_it_stands() {
         for ids in [["a", "a", "b", "c"], ["b", "c", "a", "a"], ["a", "c", "b", "a"]] {
             let error = parsed(&ids).expect_err("a twice");
-            assert!(matches!(&error, FrameError::Duplicate { workout_id, .. } if workout_id == "a"), "{error}");
+            assert!(
+                matches!(&error, FrameError::Duplicate { workout_id, .. } if workout_id == "a"),
+                "{error}"
+            );
         }
     }
 

@@ -35,14 +35,21 @@ fn the_state_is_in_key_order_whatever_order_it_was_written_in() {
         world.import(SAMPLE).await;
         let written = world.run(NIGHTLY).await.changes.new;
         // Coprime to the prime, so every row gets a place of its own, far from its neighbours'.
-        let shuffle = "UPDATE workout_ml_classifications SET classification_id = 1000000 + (classification_id * 7919) % 100003";
+        let shuffle =
+            "UPDATE workout_ml_classifications SET classification_id = 1000000 + (classification_id * 7919) % 100003";
         world.raw.run(shuffle).await;
         let stored = world
             .raw
-            .rows("SELECT workout_id, current_classification, classification_confidence, model_id \
-                   FROM workout_ml_classifications ORDER BY workout_id")
+            .rows(
+                "SELECT workout_id, current_classification, classification_confidence, model_id \
+                   FROM workout_ml_classifications ORDER BY workout_id",
+            )
             .await;
-        let current = world.store.load_classifications(Window::default()).await.expect("the state");
+        let current = world
+            .store
+            .load_classifications(Window::default())
+            .await
+            .expect("the state");
         assert_eq!(current.height() as u64, written);
         for (row, cells) in stored.iter().enumerate() {
             let confidence = current.real("classification_confidence").get(row);
@@ -51,7 +58,11 @@ fn the_state_is_in_key_order_whatever_order_it_was_written_in() {
                 current.text("current_classification").get(row),
                 current.text("model_id").get(row),
             ];
-            assert_eq!(found, [&cells[0], &cells[1], &cells[3]].map(|cell| Some(cell.as_str())), "row {row}");
+            assert_eq!(
+                found,
+                [&cells[0], &cells[1], &cells[3]].map(|cell| Some(cell.as_str())),
+                "row {row}"
+            );
             assert_eq!(confidence, cells[2].parse().ok(), "row {row}");
         }
         let again = world.run(NIGHTLY).await;
@@ -76,7 +87,9 @@ fn a_table_of_four_byte_floats_with_gaps_and_another_order_loads_exactly() {
              ('c', '2024-01-03', 'Run', 9.3, NULL, 1)",
         )
         .await;
-        let loaded = Store::new(raw.db.clone()).load_workouts(Window::default(), |_| {}).await;
+        let loaded = Store::new(raw.db.clone())
+            .load_workouts(Window::default(), |_| {})
+            .await;
         let frame = loaded.expect("workouts").frame;
         assert!(frame.ids().iter().flatten().eq(["B", "a", "c"]), "by bytes");
         let sports = frame.text("activity_type").iter();
@@ -130,9 +143,15 @@ fn a_quiet_night_reads_no_answers_and_one_that_may_learn_reads_them_once() {
         assert_eq!((asked("list_feedback"), asked("feedback_where_any_waits")), (0, 1));
         assert_eq!((asked("load_all_workouts"), asked("load_classifications")), (1, 1));
 
-        let id = world.raw.rows("SELECT MIN(workout_id) FROM workout_ml_classifications").await[0][0].clone();
+        let id = world
+            .raw
+            .rows("SELECT MIN(workout_id) FROM workout_ml_classifications")
+            .await[0][0]
+            .clone();
         let said = correction(&id, Label::Mixed, "anna");
-        paceline::pipeline::people::say(&world.store, &said, &world.ambient()).await.expect("said");
+        paceline::pipeline::people::say(&world.store, &said, &world.ambient())
+            .await
+            .expect("said");
         heard.lock().expect("not poisoned").clear();
         assert_eq!(Waiting::read(&world.store).await.expect("waiting").count(), 1);
         assert_eq!((asked("list_feedback"), asked("feedback_where_any_waits")), (0, 1));

@@ -141,7 +141,10 @@ fn featurize_fixtures() {
         let input = workouts(&read_csv(&case.join("in.csv")));
         let found = featurize(&input, &activities).expect("features");
         let height = input.height();
-        assert!(height >= found.features.height() && input.ids().len() == height, "it is only read");
+        assert!(
+            height >= found.features.height() && input.ids().len() == height,
+            "it is only read"
+        );
         let same = featurize_all(input, &activities).expect("features");
         assert!(same.features.df().equals_missing(found.features.df()) && same.skipped == found.skipped);
         let rows = &found.features;
