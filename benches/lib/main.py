@@ -1,6 +1,7 @@
 """The command: arguments, preparation, the scenarios, the results."""
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ from . import build, machine, plot, report, selftest, targets
 from .bench import Bench
 from .process import BenchError
 from .rounds import note
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, small
 from .server import Server
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -25,14 +26,14 @@ def numbers(text):
 
 def parser():
     """The command line; the defaults are what benches/README.md describes."""
-    p = argparse.ArgumentParser(prog="benches/run", description=__doc__.splitlines()[0],
+    p = argparse.ArgumentParser(prog="benches/run", description="Measures Paceline from end to end; see benches/README.md.",
                                 formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     p.add_argument("--rows", type=numbers, default=SIZES, metavar="N[,N..]", help="workouts; 1e6 is understood")
     p.add_argument("--store", choices=["sqlite", "mariadb", "both"], default="both")
     p.add_argument("--runs", type=int, default=5, metavar="R", help="rounds of every scenario")
     p.add_argument("--scenario", default=",".join(SCENARIOS), metavar="LIST", help="which, comma separated")
     p.add_argument("--only", default="", metavar="LIST",
-                   help="only these programs of quiet_night, retrain_night and verify: paceline,python,client")
+                   help="only these programs of quiet_night, retrain_night and import: paceline,python,client")
     p.add_argument("--seed", type=int, default=7, help="of the generated workouts")
     p.add_argument("--out", default=os.path.join(ROOT, "target", "bench"), metavar="DIR", help="results and work files")
     p.add_argument("--growth", type=int, default=10, metavar="X", help="memory and quiet night: X times the rows as well")
@@ -90,6 +91,8 @@ def measure_all(arguments):
     out = os.path.abspath(arguments.out)
     work = os.path.join(out, "work")
     os.makedirs(work, exist_ok=True)
+    # Held until this process is gone, however it goes.
+    lock = locked(os.path.join(out, "lock"))
     programs = build.programs(ROOT, arguments)
     needs_python = "mariadb" in arguments.store or arguments.store == "both" or {"kmeans", "import"} & set(scenarios)
     python = build.python(ROOT, out, arguments.python) if needs_python else None
@@ -108,7 +111,18 @@ def measure_all(arguments):
             bench.server.stop()
         if not arguments.keep:
             shutil.rmtree(work, ignore_errors=True)
+        lock.close()
     return 0
+
+
+def locked(path):
+    """The open lock file; BenchError where another benchmark works in the same folder."""
+    file = open(path, "w", encoding="ascii")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise BenchError(f"another benchmark works in {os.path.dirname(path)}; wait for it or give another --out") from None
+    return file
 
 
 def run_scenarios(bench, scenarios, sizes):
@@ -120,6 +134,7 @@ def run_scenarios(bench, scenarios, sizes):
             note(f"== {name}, {rows:,} workouts")
             scenario(bench, rows)
         bench.forget(rows)
+    bench.forget(small.ROWS)
 
 
 def finish(bench, facts, out, begun):

@@ -45,6 +45,12 @@ class Result:
         self.client_cpu_s.append(measured.client_cpu_s)
         self.server_cpu_s.append(measured.server_cpu_s)
         self.peak_mb.append(measured.peak_kb / 1024)
+        # No peak below this can be seen; see meter.py.
+        self.extra["peak_floor_mb"] = measured.floor_kb / 1024
+
+    def cpu_s(self):
+        """Client and server together, round by round."""
+        return [client + server for client, server in zip(self.client_cpu_s, self.server_cpu_s)]
 
     def as_dict(self):
         """For results.json."""

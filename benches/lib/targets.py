@@ -19,7 +19,10 @@ def judge(results):
 
 
 def _line(name, rows, value, limit, at_most, unit="x"):
-    ok = value <= limit if at_most else value >= limit
+    if limit is None:
+        ok = None
+    else:
+        ok = value <= limit if at_most else value >= limit
     return {"target": name, "rows": rows, "value": value, "limit": limit, "bound": "<=" if at_most else ">=",
             "unit": unit, "pass": ok}
 
@@ -50,6 +53,7 @@ def _first(results):
     return [
         *_ratio(results, "first_night", "server's limit", "first night / server's limit", 1.25, False),
         *_ratio(results, "first_night", "python", "first night: Python / ours", 1.3, True),
+        *_ratio(results, "first_night", "python load-data", "first night: Python with LOAD DATA / ours", None, True),
     ]
 
 
@@ -127,5 +131,5 @@ def _small(results):
             lines.append(_line(f"{store}: 3,000 workouts end to end", ROWS, wall, 1.0, True, "s"))
             per_workout = OLDER_TOOL["seconds"] / OLDER_TOOL["workouts"]
             ratio = per_workout / (wall / ROWS)
-            lines.append(_line(f"{store}: the older tool's time a workout / ours", ROWS, ratio, 100, False))
+            lines.append(_line(f"{store}: an older tool's 150 s for 2,769 workouts / ours, a workout", ROWS, ratio, None, False))
     return lines

@@ -106,8 +106,29 @@ def chunk_statements(rows, run):
     built = statements("workout_classification_history", HISTORY, logged, run)
     for outcome, tail in TAILS.items():
         some = rows.filter(pl.col("outcome") == outcome)
+        if outcome == "refreshed":
+            built += refresh_by_join(some, run)
+            continue
         built += statements("workout_ml_classifications", CURRENT, some, run, tail)
     return built
+
+
+CONFIRMED = ["workout_id", "classification_source", "classification_confidence", "classification_method"]
+TEMPORARY = """CREATE TEMPORARY TABLE IF NOT EXISTS confirmed (
+    workout_id VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PRIMARY KEY, classification_source VARCHAR(20),
+    classification_confidence DOUBLE, classification_method VARCHAR(100)) ENGINE = InnoDB"""
+
+
+def refresh_by_join(rows, run):
+    """One UPDATE for all refreshed rows of a transaction, from a temporary table."""
+    if rows.is_empty():
+        return []
+    update = f"""UPDATE workout_ml_classifications c JOIN confirmed r ON c.workout_id = r.workout_id
+        SET c.classification_source = r.classification_source,
+            c.classification_confidence = r.classification_confidence,
+            c.classification_method = r.classification_method, c.model_id = '{run.model_id}',
+            c.model_version = '{run.model_version}', c.last_updated = '{run.now}'"""
+    return [TEMPORARY, *statements("confirmed", CONFIRMED, rows, run), update, "DELETE FROM confirmed"]
 
 
 def write_text(connection, rows, run, chunk_rows):

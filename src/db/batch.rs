@@ -9,6 +9,8 @@
 //!
 //! Must not know: tables, drivers.
 
+use std::ops::Range;
+
 use super::value::{Bound, Value};
 use crate::time::{Timestamp, WorkoutDate};
 
@@ -182,9 +184,39 @@ impl Batch {
     }
 }
 
+/// Cuts a stretch of rows into groups of `most`, then half of that, a quarter, ..: every batch is made of the
+/// same few sizes, so a connection that keeps a prepared statement for each keeps few.
+pub(super) fn halved(mut stretch: Range<usize>, most: usize) -> Vec<Range<usize>> {
+    let mut groups = Vec::with_capacity(stretch.len() / most.max(1) + 8);
+    let mut size = most.max(1);
+    while !stretch.is_empty() {
+        if stretch.len() >= size {
+            groups.push(stretch.start..stretch.start + size);
+            stretch.start += size;
+        } else {
+            size /= 2;
+        }
+    }
+    groups
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stretch_is_cut_in_order_into_few_sizes() {
+        let lengths = |rows, most| halved(0..rows, most).iter().map(Range::len).collect::<Vec<_>>();
+        assert_eq!(lengths(2_500, 1_000), [1_000, 1_000, 500]);
+        assert_eq!(lengths(813, 1_000), [500, 250, 62, 1]);
+        assert_eq!(lengths(3, 1), [1, 1, 1]);
+        assert!(lengths(0, 1_000).is_empty());
+        let sizes: std::collections::BTreeSet<usize> = (0..2_000).flat_map(|rows| lengths(rows, 1_000)).collect();
+        assert_eq!(sizes.len(), 10, "{sizes:?}");
+        let groups = halved(7..130, 50);
+        assert!(groups[0].start == 7 && groups.last().map(|g| g.end) == Some(130));
+        assert!(groups.windows(2).all(|pair| pair[0].end == pair[1].start));
+    }
 
     #[test]
     fn every_kind_of_cell_comes_back_as_it_went_in() {

@@ -185,6 +185,7 @@ struct Rows<'p> {
     method: Texts<'p>,
     confidence: &'p Float64Chunked,
     stored: Texts<'p>,
+    stored_confidence: &'p Float64Chunked,
     avg_pace: &'p Float64Chunked,
     distance_mi: &'p Float64Chunked,
     duration_min: &'p Float64Chunked,
@@ -204,6 +205,7 @@ impl<'p> Rows<'p> {
             method: predictions.texts("method"),
             confidence: predictions.real("confidence"),
             stored: current.texts("current_classification"),
+            stored_confidence: current.real("classification_confidence"),
             avg_pace: features.real("avg_pace"),
             distance_mi: features.real("distance_mi"),
             duration_min: features.real("duration_min"),
@@ -213,6 +215,8 @@ impl<'p> Rows<'p> {
     fn verdict(&self, change: &Change) -> Verdict<'p> {
         let row = change.prediction as usize;
         let method = self.method.get(row);
+        let confidence = self.confidence.get(row);
+        let stored = change.current.map(|row| self.stored_confidence.get(row as usize));
         let source = match (method, change.outcome) {
             (Some("era_fallback"), _) => Source::EraFallback,
             (_, Outcome::New) => Source::MlPrediction,
@@ -223,7 +227,8 @@ impl<'p> Rows<'p> {
             workout_id: self.workout_id.get(row).unwrap_or_default(),
             previous: change.current.and_then(|row| self.stored.get(row as usize)),
             label: self.label.get(row).unwrap_or_default(),
-            confidence: self.confidence.get(row),
+            confidence,
+            same_confidence: stored.map(|stored| stored.map(f64::to_bits)) == Some(confidence.map(f64::to_bits)),
             method,
             source,
             features: features_json(

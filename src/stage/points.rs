@@ -38,9 +38,9 @@ pub(super) struct Block {
     pub best: [f64; BLOCK],
     /// That to the next one; infinite where there is only one.
     pub second: [f64; BLOCK],
-    /// The index of the nearest centroid, the lowest of several equally near. A float, so that it is
-    /// chosen in the same registers as the distances.
-    cluster: [f64; BLOCK],
+    /// The index of the nearest centroid, the lowest of several equally near. As wide as a distance, so
+    /// that it is chosen in the same registers.
+    cluster: [u64; BLOCK],
 }
 
 impl Block {
@@ -49,7 +49,7 @@ impl Block {
         Self {
             best: [0.0; BLOCK],
             second: [0.0; BLOCK],
-            cluster: [0.0; BLOCK],
+            cluster: [0; BLOCK],
         }
     }
 
@@ -92,6 +92,11 @@ impl Points {
     /// Points.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Coordinates that are not 0 by definition.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
     }
 
     /// Point `i`, counted from 0.
@@ -169,9 +174,9 @@ fn measure<const D: usize>(columns: [&[f64]; D], centroids: &[Point], block: &mu
     let (best, second, cluster) = (&mut block.best[..n], &mut block.second[..n], &mut block.cluster[..n]);
     best.fill(f64::INFINITY);
     second.fill(f64::INFINITY);
-    cluster.fill(0.0);
+    cluster.fill(0);
     for (index, centroid) in centroids.iter().enumerate() {
-        let index = index as f64;
+        let index = index as u64;
         for i in 0..n {
             let mut d2 = 0.0;
             for (column, c) in columns.iter().zip(centroid) {
@@ -180,7 +185,8 @@ fn measure<const D: usize>(columns: [&[f64]; D], centroids: &[Point], block: &mu
             let nearer = d2 < best[i];
             let farther = if nearer { best[i] } else { d2 };
             second[i] = if farther < second[i] { farther } else { second[i] };
-            cluster[i] = if nearer { index } else { cluster[i] };
+            let mask = u64::from(nearer).wrapping_neg();
+            cluster[i] = (index & mask) | (cluster[i] & !mask);
             best[i] = if nearer { d2 } else { best[i] };
         }
     }

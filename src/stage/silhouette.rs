@@ -6,12 +6,10 @@
 //! Invariants: exact up to [`EXACT_ROWS`], a seeded sample of as many above; every sum runs in row
 //! order, so neither threads nor runs change a bit.
 
-use rayon::prelude::*;
+mod pairwise;
 
-use super::model::MAX_FEATURES;
 use super::points::Points;
 use super::train::sample::{Purpose, generator, indices};
-use super::verdict::Point;
 
 /// Up to so many rows the coefficient is exact.
 pub const EXACT_ROWS: usize = 20_000;
@@ -45,21 +43,23 @@ fn measure_up_to(limit: usize, points: &Points, nearest: &[u8], clusters: usize,
 }
 
 fn exact(points: &Points, nearest: &[u8], clusters: usize, method: String) -> Silhouette {
-    let mut members: Vec<Vec<Point>> = vec![Vec::new(); clusters];
-    for (i, cluster) in nearest.iter().enumerate() {
-        members[usize::from(*cluster)].push(points.at(i));
+    let mut sizes = vec![0; clusters];
+    for cluster in nearest {
+        sizes[usize::from(*cluster)] += 1;
     }
-    if members.iter().filter(|m| !m.is_empty()).count() < 2 {
+    if sizes.iter().filter(|size| **size > 0).count() < 2 {
         return Silhouette {
             value: None,
             method: "none: fewer than two clusters hold rows".to_owned(),
         };
     }
-    let scores: Vec<f64> = nearest
-        .par_iter()
-        .enumerate()
-        .map(|(i, own)| score(&points.at(i), usize::from(*own), &members))
-        .collect();
+    let mut order: Vec<usize> = (0..nearest.len()).collect();
+    order.sort_by_key(|i| nearest[*i]);
+    let totals = pairwise::totals(&points.pick(&order), &sizes);
+    let mut scores = vec![0.0; nearest.len()];
+    for (totals, i) in totals.chunks_exact(clusters).zip(order) {
+        scores[i] = score(totals, usize::from(nearest[i]), &sizes);
+    }
     Silhouette {
         value: Some(scores.iter().sum::<f64>() / scores.len() as f64),
         method,
@@ -67,47 +67,27 @@ fn exact(points: &Points, nearest: &[u8], clusters: usize, method: String) -> Si
 }
 
 /// `(b - a) / max(a, b)`: a the mean distance to the other rows of the own cluster, b the smallest
-/// mean distance to the rows of another.
-fn score(point: &Point, own: usize, members: &[Vec<Point>]) -> f64 {
-    if members[own].len() < 2 {
+/// mean distance to the rows of another. `totals` are the summed distances to the rows of each.
+fn score(totals: &[f64], own: usize, sizes: &[usize]) -> f64 {
+    if sizes[own] < 2 {
         return 0.0;
     }
-    let a = total(point, &members[own]) / (members[own].len() - 1) as f64;
-    let b = members
+    let a = totals[own] / (sizes[own] - 1) as f64;
+    let b = totals
         .iter()
+        .zip(sizes)
         .enumerate()
-        .filter(|(i, cluster)| *i != own && !cluster.is_empty())
-        .map(|(_, cluster)| total(point, cluster) / cluster.len() as f64)
+        .filter(|(i, (_, size))| *i != own && **size > 0)
+        .map(|(_, (total, size))| total / *size as f64)
         .fold(f64::INFINITY, f64::min);
     let larger = a.max(b);
     if larger > 0.0 { (b - a) / larger } else { 0.0 }
 }
 
-/// The sum of the distances to `cluster`, in four partial sums: their fixed order lets the processor
-/// take four distances at a time, which halves the time.
-fn total(point: &Point, cluster: &[Point]) -> f64 {
-    let mut lanes = [0.0; 4];
-    let (fours, rest) = cluster.as_chunks::<4>();
-    for four in fours {
-        for (lane, other) in lanes.iter_mut().zip(four) {
-            *lane += distance(point, other);
-        }
-    }
-    let rest: f64 = rest.iter().map(|other| distance(point, other)).sum();
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
-}
-
-fn distance(a: &Point, b: &Point) -> f64 {
-    let mut squares = 0.0;
-    for i in 0..MAX_FEATURES {
-        squares += (a[i] - b[i]) * (a[i] - b[i]);
-    }
-    squares.sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stage::verdict::Point;
 
     fn at(x: f64) -> Point {
         [x, 0.0, 0.0]

@@ -128,7 +128,10 @@ pub fn train(
         ..
     } = ground;
     notes.extend(learning.iter().flat_map(|learning| learning.notes(feedback)));
-    let silhouette = silhouette::measure(&points, &fit.nearest, fit.clustering.clusters.len(), seed);
+    let (silhouette, fingerprint) = rayon::join(
+        || silhouette::measure(&points, &fit.nearest, fit.clustering.clusters.len(), seed),
+        || Fingerprint::of(features, &params.bounds),
+    );
     let cluster_sizes = sizes(&fit.nearest, fit.clustering.clusters.len());
     // A long history is large: what is done with goes before the next is made.
     drop((points, fit.nearest));
@@ -148,7 +151,7 @@ pub fn train(
         label_stats: labelled.label_stats(),
         date_start: spans.first,
         date_end: spans.last,
-        data_sha256: Fingerprint::of(features, &params.bounds).data_sha256,
+        data_sha256: fingerprint.data_sha256,
         learning,
         notes,
     };

@@ -9,6 +9,7 @@ mod architecture;
 mod audit;
 mod backfill;
 mod bad_input;
+mod benches;
 mod db;
 mod fault;
 mod gate;

@@ -20,9 +20,11 @@ use crate::db::check_width;
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Update};
 
+/// Rows of a statement without a CASE: more gain nothing.
+const MAX_ROWS: usize = 1_000;
 /// A CASE is searched from its beginning for each row: with many more rows that begins to cost, with many
 /// fewer the statements do.
-const MAX_ROWS: usize = 100;
+const MAX_CASES: usize = 100;
 
 /// Updates the row of each key within the caller's transaction; returns how many rows there were.
 pub(super) async fn update<Q: Queryable>(
@@ -45,7 +47,7 @@ struct Shaped<'u> {
 
 impl Grouped for Shaped<'_> {
     fn most(&self, _width: usize) -> usize {
-        MAX_ROWS
+        if self.each.contains(&true) { MAX_CASES } else { MAX_ROWS }
     }
 
     /// `UPDATE t SET a = CASE k WHEN ? THEN ? WHEN ? THEN ? ELSE a END, b = ? WHERE k IN (?,?)`.

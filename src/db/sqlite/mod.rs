@@ -16,6 +16,7 @@
 
 mod convert;
 mod errors;
+mod many;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,13 +26,19 @@ use backon::Retryable;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::DbError;
-use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction, Update};
+use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction};
 use super::value::{Params, Row};
 use super::watch::{Moment, Watcher};
-use super::{ConnectOptions, check_width, guard};
+use super::{ConnectOptions, guard};
 
 /// Prepared statements kept on the connection.
 const STATEMENT_CACHE: usize = 128;
+/// Kibibytes of pages in memory. The default of 2 MB is less than a write transaction changes, so its pages
+/// would go to the log and come back while it is under way.
+const CACHE_KIB: i64 = 32 << 10;
+/// Pages in the log before it is copied into the file. The default of 4 MB is less than a write transaction
+/// logs: each would copy, and wait for the disk, again.
+const LOG_PAGES: i64 = 8 << 10;
 
 /// One SQLite file.
 #[derive(Clone)]
@@ -105,9 +112,9 @@ impl Sqlite {
                         guard(statement.name, *expect, found)?;
                         found
                     }
-                    Step::InsertMany { insert, rows } => self.insert(open, insert, rows)?,
+                    Step::InsertMany { insert, rows } => many::insert(open, &self.target, insert, rows)?,
                     Step::UpdateMany { update, rows } => {
-                        let found = self.update(open, update, rows)?;
+                        let found = many::update(open, &self.target, update, rows)?;
                         guard(&update.name(), Expect::Rows(rows.rows() as u64), found)?;
                         found
                     }
@@ -121,7 +128,7 @@ impl Sqlite {
     }
 
     pub(super) fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
-        self.atomically(insert.table, |open| self.insert(open, insert, rows))
+        self.atomically(insert.table, |open| many::insert(open, &self.target, insert, rows))
     }
 
     /// Runs a script of several statements and then one statement, all in one transaction.
@@ -182,58 +189,6 @@ impl Sqlite {
             .map_err(|e| errors::in_use(&self.target, statement.name, &e))?;
         Ok(affected as u64)
     }
-
-    /// Inserts the whole batch; returns its rows, as on MySQL.
-    fn insert(&self, connection: &Connection, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
-        let name = format!("insert into {}", insert.table);
-        check_width(&name, insert.columns.len(), rows)?;
-        let text = format!(
-            "INSERT INTO {} ({}) VALUES ({}) {}",
-            insert.table,
-            insert.columns.join(", "),
-            vec!["?"; insert.columns.len()].join(", "),
-            insert.sqlite_tail
-        );
-        self.many(connection, &name, &text, rows)?;
-        Ok(rows.rows() as u64)
-    }
-
-    /// Updates the row of each key; returns how many there were.
-    fn update(&self, connection: &Connection, update: &Update, rows: &Batch) -> Result<u64, DbError> {
-        let name = update.name();
-        check_width(&name, update.columns.len() + 1, rows)?;
-        let set = |(number, column): (usize, &&str)| format!("{column} = ?{number}");
-        let set: Vec<String> = (2..).zip(update.columns).map(set).collect();
-        let Update { table, key, .. } = update;
-        let text = format!("UPDATE {table} SET {} WHERE {key} = ?1", set.join(", "));
-        self.many(connection, &name, &text, rows)
-    }
-
-    /// Runs a statement for each row of a batch; returns the rows it affected.
-    fn many(&self, connection: &Connection, name: &str, text: &str, rows: &Batch) -> Result<u64, DbError> {
-        let failed = |error| errors::in_use(&self.target, name, &error);
-        let mut prepared = connection.prepare_cached(text).map_err(failed)?;
-        // A statement keeps its bindings from one execution to the next.
-        let mut each = Vec::with_capacity(rows.width());
-        for column in 0..rows.width() {
-            match rows.shared(column) {
-                Some(value) => {
-                    let value = convert::bound(name, value)?;
-                    prepared.raw_bind_parameter(column + 1, value).map_err(failed)?;
-                }
-                None => each.push(column),
-            }
-        }
-        let mut affected = 0;
-        for row in 0..rows.rows() {
-            for &column in &each {
-                let value = convert::bound(name, rows.value(row, column))?;
-                prepared.raw_bind_parameter(column + 1, value).map_err(failed)?;
-            }
-            affected += prepared.raw_execute().map_err(failed)? as u64;
-        }
-        Ok(affected)
-    }
 }
 
 /// Why a file could not be opened, and whether waiting may help.
@@ -280,6 +235,9 @@ fn open(path: &Path, options: &ConnectOptions, target: &str) -> Result<Connectio
         ("recursive_triggers", "ON"),
         ("synchronous", "FULL"),
     ] {
+        connection.pragma_update(None, pragma, value).map_err(failed)?;
+    }
+    for (pragma, value) in [("cache_size", -CACHE_KIB), ("wal_autocheckpoint", LOG_PAGES)] {
         connection.pragma_update(None, pragma, value).map_err(failed)?;
     }
     // The mode stays with the file: a look into somebody else's database must not change it.

@@ -155,6 +155,7 @@ fn restart(
 ) -> Result<Lloyd, TrainError> {
     let found = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(seed))
         .n_runs(1)
+        .max_n_iterations(1)
         .fit(dataset)
         .map_err(|e| failed(sample, &e))?;
     let rows = found.centroids().rows().into_iter();

@@ -44,7 +44,8 @@ pub(super) struct Lloyd {
     pub converged: bool,
 }
 
-/// Lloyd's iterations from `centroids` until no point changes its cluster. Of 1 to 16 centroids.
+/// Lloyd's iterations from `centroids`, 1 to 16, until no point changes its cluster. The points have all
+/// [`MAX_FEATURES`] coordinates.
 pub(super) fn lloyd(centroids: Vec<Point>, points: &Points) -> Lloyd {
     let mut descent = Descent::from(centroids, points);
     let (mut iterations, mut converged) = (0, false);
@@ -247,15 +248,18 @@ fn assign_chunk(centroids: &[Point], points: &Points, from: usize, nearest: &mut
         border: Vec::new(),
     };
     points.measure(from..from + nearest.len(), centroids, |part, block| {
-        for (i, row) in part.enumerate() {
-            let (cluster, point) = (block.cluster(i), points.at(row));
-            let nearest = &mut nearest[row - from];
+        let start = part.start - from;
+        let nearest = &mut nearest[start..part.end - from];
+        let columns: [&[f64]; MAX_FEATURES] = points.part(part);
+        for (i, nearest) in nearest.iter_mut().enumerate() {
+            let (cluster, best) = (block.cluster(i), block.best[i]);
+            let point = columns.map(|column| column[i]);
             found.changed += usize::from(*nearest != cluster);
-            found.inertia += block.best[i];
+            found.inertia += best;
             found.totals.put(cluster, &point);
             *nearest = cluster;
-            if reach.is_some_and(|reach| borders(block.best[i], block.second[i], reach)) {
-                let row = row - from;
+            if reach.is_some_and(|reach| borders(best, block.second[i], reach)) {
+                let row = start + i;
                 found.border.push(Bordering { point, row, cluster });
             }
         }
@@ -266,8 +270,8 @@ fn assign_chunk(centroids: &[Point], points: &Points, from: usize, nearest: &mut
 /// True where a point whose squared distances to the two nearest centroids are `best` and `second` may
 /// change its cluster when both have moved by `reach` together.
 fn borders(best: f64, second: f64, reach: f64) -> bool {
-    let (best, second) = (best.sqrt(), second.sqrt());
-    second - best <= reach + ROUNDING * (second + best)
+    let limit = (best.sqrt() + reach) * (1.0 + ROUNDING);
+    second <= limit * limit
 }
 
 fn fold<'a>(k: usize, parts: impl Iterator<Item = &'a Totals>) -> Totals {

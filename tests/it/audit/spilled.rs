@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::reference::{assert_expected, expected};
 use super::{healthy, triggers_dropped};
 use crate::support::world::{NIGHTLY, SAMPLE, World, correction};
-use crate::support::{TestStore, block_on, connect, on_both_stores};
+use crate::support::{TestStore, block_on, connect, now, on_both_stores};
 
 const HISTORY: &str = "workout_classification_history";
 const CURRENT: &str = "workout_ml_classifications";
@@ -191,7 +191,9 @@ fn whatever_is_done_the_findings_are_those_of_one_fold() {
         ..Config::default()
     });
     let (world, ids) = block_on(async {
-        let world = eventful(TestStore::sqlite().await).await;
+        let store = TestStore::sqlite().await;
+        store.db.migrate(now()).await.expect("migrate");
+        let world = eventful(store).await;
         let ids = classified(&world).await;
         (world, ids)
     });

@@ -55,8 +55,10 @@ fn cloud(n: usize, spread: f64, seed: u64) -> Points {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
-    fn the_border_gives_what_all_points_give(n in 3_usize..30_000, spread in 0.1..3.0, seed in any::<u64>(), k in 2_usize..6) {
+    fn the_border_gives_what_all_points_give(n in 3_usize..10_000, spread in 0.1..3.0, seed in any::<u64>(), k in 2_usize..6) {
         let points = cloud(n, spread, seed);
         let start: Vec<Point> = (0..k).map(|i| points.at(i * n / k)).collect();
         let mut nearest = vec![NONE; n];
@@ -72,8 +74,8 @@ proptest! {
 
 #[test]
 fn a_border_is_drawn_and_most_steps_ask_only_it() {
-    let points = cloud(50_000, 1.0, 7);
-    let mut descent = Descent::from((0..3).map(|i| points.at(i)).collect(), &points);
+    let points = cloud(50_000, 3.0, 7);
+    let mut descent = Descent::from((0..6).map(|i| points.at(i)).collect(), &points);
     let (mut on_border, mut full) = (0, 0);
     loop {
         let changed = match descent.border_step() {
