@@ -30,20 +30,18 @@ fn scene(store: TestStore, rows: usize) -> Scene {
     }
 }
 
-const BACKFILL: &[&str] = &[
-    "--output",
-    "json",
-    "backfill",
-    "pipelines/nightly.toml",
-    "--window",
-    "1mo",
-];
+const BACKFILL: &[&str] = &["--output", "json", "backfill", "pipelines/nightly.toml"];
+const BY_MONTH: &[&str] = &["--window", "1mo"];
 
 impl Scene {
     /// The real binary, in a process that can be killed; its clock runs.
-    fn begin(&self, args: &[&str]) -> Child {
+    fn begin(&self, window: &[&str], args: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_paceline"));
-        command.args(BACKFILL).args(args).env("DATABASE_URL", &self.store.url);
+        command
+            .args(BACKFILL)
+            .args(window)
+            .args(args)
+            .env("DATABASE_URL", &self.store.url);
         command.env_remove("RUST_LOG").env_remove("PACELINE_CRASH_AT");
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("the binary starts")
@@ -112,7 +110,7 @@ fn killed_twice_and_resumed(store: TestStore, rows: usize, windows: u64) -> u64 
         done >= windows * 2 / 3 && done < windows,
         "{done} of {windows} windows done when it was killed"
     );
-    let peak = peak_until_the_end(scene.begin(&["--resume"]));
+    let peak = peak_until_the_end(scene.begin(BY_MONTH, &["--resume"]));
 
     let after = scene.rows("SELECT window_no, run_id, attempts, rows_written FROM backfill_windows WHERE status = 'completed' ORDER BY window_no");
     assert_eq!(after.len() as u64, windows);
@@ -166,7 +164,7 @@ fn two_hundred_thousand_workouts_killed_resumed_and_in_bounded_memory() {
         let whole = |rows| {
             let scene = scene(on(mariadb), rows);
             let begun = Instant::now();
-            let peak = peak_until_the_end(scene.begin(&[]));
+            let peak = peak_until_the_end(scene.begin(BY_MONTH, &[]));
             let took = begun.elapsed();
             // The model knows of all workouts, also where it was trained on a sample of them.
             let night = scene.paceline.json(&["run", "pipelines/nightly.toml"]);
@@ -190,5 +188,29 @@ fn two_hundred_thousand_workouts_killed_resumed_and_in_bounded_memory() {
             resumed as f64 <= small as f64 * 1.2,
             "{store}: {resumed} KiB against {small} KiB"
         );
+    }
+}
+
+/// A window of a century, whatever is in it: `cargo test --test it -- --ignored --nocapture in_one_window`.
+#[test]
+#[ignore = "minutes long: 200,000 workouts in one window, and the peak memory beside 50,000"]
+fn two_hundred_thousand_workouts_in_one_window_take_no_more_memory_than_fifty_thousand() {
+    for mariadb in [false, true] {
+        let peak = |rows, concurrency| {
+            let scene = scene(on(mariadb), rows);
+            let century = ["--window", "1200mo", "--concurrency", concurrency];
+            let peak = peak_until_the_end(scene.begin(&century, &[]));
+            assert_eq!(scene.completed(), 1);
+            peak
+        };
+        for concurrency in ["1", "4"] {
+            let (small, large) = (peak(50_000, concurrency), peak(200_000, concurrency));
+            let store = if mariadb { "MariaDB" } else { "SQLite" };
+            eprintln!("{store}, --concurrency {concurrency}: {small} KiB for 50,000 workouts, {large} KiB for 200,000");
+            assert!(
+                large as f64 <= small as f64 * 1.2,
+                "{store}: {large} KiB against {small} KiB"
+            );
+        }
     }
 }
