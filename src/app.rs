@@ -13,7 +13,7 @@ mod process;
 mod signals;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
@@ -104,6 +104,11 @@ impl App {
             process: process::this(),
             stop: Stop::default(),
         })
+    }
+
+    /// The folder for files that a command needs only while it lasts (`TMPDIR`).
+    pub fn temporary_folder(&self) -> PathBuf {
+        std::env::temp_dir()
     }
 
     /// Opens the store.

@@ -9,6 +9,7 @@
 //! Must not know: the file system (the caller reads the file) and the database.
 
 mod schedule;
+mod size;
 
 use std::fmt;
 
@@ -22,6 +23,7 @@ use crate::time::WorkoutDate;
 use crate::vocab::{Algorithm, Label};
 
 pub use schedule::{Catchup, CronText, Schedule, parse_zone};
+pub use size::{Size, SizeError};
 
 /// The most rows that one write transaction may touch; above that a rollback takes minutes.
 const MAX_CHUNK_ROWS: usize = 100_000;
@@ -49,6 +51,8 @@ pub struct Pipeline {
     pub chunk_rows: usize,
     /// True where refreshed rows also get a history row (`audit.log = "all"`).
     pub log_refreshed: bool,
+    /// The memory that it may use; None: as much as it takes.
+    pub max_memory: Option<Size>,
     /// When it runs by itself; None: only when it is told to.
     pub schedule: Option<Schedule>,
 }
@@ -100,6 +104,8 @@ struct File {
     write: Write,
     #[serde(default)]
     audit: Audit,
+    #[serde(default)]
+    limits: Limits,
     schedule: Option<Schedule>,
 }
 
@@ -184,6 +190,12 @@ struct Write {
 #[serde(deny_unknown_fields)]
 struct Audit {
     log: Option<Log>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    max_memory: Option<Size>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -358,6 +370,7 @@ impl Pipeline {
             max_churn: file.gate.max_churn.unwrap_or(0.25),
             chunk_rows: file.write.chunk_rows.unwrap_or(5_000),
             log_refreshed: file.audit.log == Some(Log::All),
+            max_memory: file.limits.max_memory,
             schedule: file.schedule,
         }
     }

@@ -56,7 +56,8 @@ struct Metadata {
     adopted_state: FoundState,
 }
 
-const BEGINNING: &str = r#"{"adopted_state":"#;
+/// How the metadata of a row with a [`FoundState`] begins.
+pub const BEGINNING: &str = r#"{"adopted_state":"#;
 
 impl FoundState {
     /// The text for a history row's `metadata`.

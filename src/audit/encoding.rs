@@ -41,6 +41,8 @@ use crate::time::Timestamp;
 
 /// The version of the layout above; a row begins with it, and a segment carries it.
 pub const ENCODING_VERSION: u32 = 1;
+/// The fields of a row.
+pub const FIELDS: usize = 15;
 
 /// A row of `workout_classification_history`, owned. JSON columns are their text.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,6 +197,27 @@ impl HistoryRowRef<'_> {
         self.encode_into(scratch);
         merkle::leaf_hash(scratch)
     }
+}
+
+/// The bytes of the fields of an encoded row, in order; None for a null. What they mean is not looked at.
+/// None at all where `row` is not one whole row of this version.
+pub fn fields(row: &[u8]) -> Option<[Option<&[u8]>; FIELDS]> {
+    let (version, mut rest) = row.split_first_chunk::<4>()?;
+    if u32::from_le_bytes(*version) != ENCODING_VERSION {
+        return None;
+    }
+    let mut fields = [None; FIELDS];
+    for field in &mut fields {
+        let (tag, after) = rest.split_first()?;
+        rest = after;
+        if *tag == 1 {
+            let (length, after) = rest.split_first_chunk::<4>()?;
+            let (value, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            *field = Some(value);
+            rest = after;
+        }
+    }
+    rest.is_empty().then_some(fields)
 }
 
 fn put(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) {

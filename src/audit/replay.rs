@@ -3,8 +3,8 @@
 //! Why: if what is stored is what the history says, then no write was lost, doubled or made behind
 //! Paceline's back.
 //!
-//! Invariants: rows are folded in the order in which they were sealed; every rule of the fold is one
-//! that a writer follows:
+//! Invariants: rows are folded in the order in which they were sealed, each workout's by itself; every rule
+//! of the fold is one that a writer follows:
 //! - the label is the last row's;
 //! - a person's row (`user_override`, `admin_correction`) sets the override, any other row ends it,
 //!   because a run writes no row for a workout that a person has set;
@@ -54,23 +54,26 @@ pub enum Folded {
     Found(Option<(&'static str, String)>),
 }
 
-/// A workout's state, folded or stored.
+/// A workout's state, folded or stored. `S` is the text: [`String`], or one that borrows from the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub struct StateOf<S> {
     /// The label.
-    pub label: String,
+    pub label: S,
     /// True where a person set it.
     pub is_override: bool,
     /// How often the label has changed.
     pub change_count: i64,
     /// The model that set the label.
-    pub model_id: Option<String>,
+    pub model_id: Option<S>,
     /// The run that set the label.
-    pub run_id: Option<String>,
+    pub run_id: Option<S>,
     /// True where the last word is a row of others: replay can say what they wrote, and not whether the
     /// current row says the same. Always false in a stored state.
     pub testimony: bool,
 }
+
+/// A state with its own text.
+pub type State = StateOf<String>;
 
 /// A row that does not continue its workout's history.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,10 +85,36 @@ pub struct Disjoint {
     pub folded: String,
 }
 
-/// The fold, so far. Memory grows with the number of workouts, not with the history.
+/// The text of a state that rows of lifetime `'a` are folded into.
+pub trait Text<'a>: AsRef<str> + From<&'a str> + From<String> {}
+
+impl<'a, T: AsRef<str> + From<&'a str> + From<String>> Text<'a> for T {}
+
+/// The fold of many workouts, so far. Memory grows with the number of workouts, not with the history.
 #[derive(Debug, Clone, Default)]
 pub struct Replay {
-    states: BTreeMap<String, State>,
+    states: BTreeMap<String, Option<State>>,
+}
+
+impl Replay {
+    /// Folds the next row in, as [`fold`].
+    ///
+    /// # Errors
+    /// As [`fold`].
+    pub fn push(&mut self, entry: &Entry<'_>) -> Result<Folded, Disjoint> {
+        match self.states.get_mut(entry.workout_id) {
+            Some(state) => fold(state, entry),
+            None => fold(self.states.entry(entry.workout_id.to_owned()).or_default(), entry),
+        }
+    }
+
+    /// The folded state of every workout that has one, by id, when the fold is over.
+    pub fn into_states(self) -> BTreeMap<String, State> {
+        let states = self.states.into_iter();
+        states
+            .filter_map(|(id, state)| state.map(|state| (id, state)))
+            .collect()
+    }
 }
 
 fn is_person(source: &str) -> bool {
@@ -96,76 +125,66 @@ fn named(label: Option<&str>) -> String {
     label.map_or_else(|| "nothing".to_owned(), |label| format!("'{label}'"))
 }
 
-impl Replay {
-    /// Folds the next row in.
-    ///
-    /// # Errors
-    /// [`Disjoint`] where the row does not continue its workout's history; it is folded all the same.
-    pub fn push(&mut self, entry: &Entry<'_>) -> Result<Folded, Disjoint> {
-        let found = entry.metadata.filter(|_| !entry.testimony).and_then(FoundState::read);
-        if let Some(found) = found {
-            return Ok(Folded::Found(self.found(entry, found)));
-        }
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        let Some(state) = self.states.get_mut(entry.workout_id) else {
-            let state = State {
-                label: entry.new.to_owned(),
-                is_override: is_person(entry.source),
-                change_count: 0,
-                model_id: owned(entry.model_id),
-                run_id: owned(entry.run_id),
-                testimony: entry.testimony,
-            };
-            self.states.insert(entry.workout_id.to_owned(), state);
-            return joined(entry, None);
-        };
-        let mut outcome = joined(entry, Some(&state.label));
-        if let Ok(Folded::Testimony(overwritten)) = &mut outcome
-            && state.is_override
-            && !is_person(entry.source)
-        {
-            *overwritten = Some(state.label.clone());
-        }
-        let changes = state.label != entry.new;
-        let confirms = !changes && !is_person(entry.source) && !state.is_override;
-        if !confirms {
-            state.model_id = owned(entry.model_id);
-            state.run_id = owned(entry.run_id);
-        }
-        state.change_count += i64::from(changes);
-        state.is_override = is_person(entry.source);
-        state.testimony = entry.testimony;
-        entry.new.clone_into(&mut state.label);
-        outcome
+/// Folds the next row of one workout into its state; None is the state before the first row, and that of
+/// a workout without a current row. Which workout it is plays no part.
+///
+/// # Errors
+/// [`Disjoint`] where the row does not continue the history; it is folded all the same.
+pub fn fold<'a, S: Text<'a>>(state: &mut Option<StateOf<S>>, entry: &Entry<'a>) -> Result<Folded, Disjoint> {
+    let found = entry.metadata.filter(|_| !entry.testimony).and_then(FoundState::read);
+    if let Some(found) = found {
+        return Ok(Folded::Found(take_over(state, entry, found)));
     }
-
-    /// Takes the found state over; returns how it differs from the folded one.
-    fn found(&mut self, entry: &Entry<'_>, found: FoundState) -> Option<(&'static str, String)> {
-        let before = self.states.remove(entry.workout_id);
-        let state = found.present.then(|| State {
-            label: entry.new.to_owned(),
-            is_override: found.is_user_override,
-            change_count: found.classification_change_count,
-            model_id: found.label_model_id,
-            run_id: found.run_id,
-            testimony: false,
+    let Some(state) = state else {
+        *state = Some(StateOf {
+            label: entry.new.into(),
+            is_override: is_person(entry.source),
+            change_count: 0,
+            model_id: entry.model_id.map(S::from),
+            run_id: entry.run_id.map(S::from),
+            testimony: entry.testimony,
         });
-        let differs = compare(state.as_ref(), before.as_ref());
-        if let Some(state) = state {
-            self.states.insert(entry.workout_id.to_owned(), state);
-        }
-        differs
+        return joined(entry, None);
+    };
+    let label = state.label.as_ref();
+    let mut outcome = joined(entry, Some(label));
+    if let Ok(Folded::Testimony(overwritten)) = &mut outcome
+        && state.is_override
+        && !is_person(entry.source)
+    {
+        *overwritten = Some(label.to_owned());
     }
+    let changes = label != entry.new;
+    let confirms = !changes && !is_person(entry.source) && !state.is_override;
+    if !confirms {
+        state.model_id = entry.model_id.map(S::from);
+        state.run_id = entry.run_id.map(S::from);
+    }
+    if changes {
+        state.change_count += 1;
+        state.label = entry.new.into();
+    }
+    state.is_override = is_person(entry.source);
+    state.testimony = entry.testimony;
+    outcome
+}
 
-    /// The folded state of every workout, by id, when the fold is over.
-    pub fn into_states(self) -> BTreeMap<String, State> {
-        self.states
-    }
-
-    /// The folded state of every workout, by id.
-    pub fn states(&self) -> &BTreeMap<String, State> {
-        &self.states
-    }
+/// Takes the found state over; returns how it differs from the folded one.
+fn take_over<'a, S: Text<'a>>(
+    state: &mut Option<StateOf<S>>,
+    entry: &Entry<'a>,
+    found: FoundState,
+) -> Option<(&'static str, String)> {
+    let before = state.take();
+    *state = found.present.then(|| StateOf {
+        label: entry.new.into(),
+        is_override: found.is_user_override,
+        change_count: found.classification_change_count,
+        model_id: found.label_model_id.map(S::from),
+        run_id: found.run_id.map(S::from),
+        testimony: false,
+    });
+    compare(state.as_ref(), before.as_ref())
 }
 
 fn joined(entry: &Entry<'_>, folded: Option<&str>) -> Result<Folded, Disjoint> {
@@ -183,16 +202,21 @@ fn joined(entry: &Entry<'_>, folded: Option<&str>) -> Result<Folded, Disjoint> {
 
 /// How a workout's stored state differs from the folded one, where either may be absent: as [`difference`],
 /// or `missing_history`, or `missing_state`.
-pub fn compare(stored: Option<&State>, folded: Option<&State>) -> Option<(&'static str, String)> {
+pub fn compare<A: AsRef<str>, B: AsRef<str>>(
+    stored: Option<&StateOf<A>>,
+    folded: Option<&StateOf<B>>,
+) -> Option<(&'static str, String)> {
     match (stored, folded) {
         (None, None) => None,
         (Some(stored), Some(folded)) => difference(stored, folded),
         (Some(stored), None) => {
-            let detail = format!("it is {} and the history has never heard of it", stored.label);
+            let label = stored.label.as_ref();
+            let detail = format!("it is {label} and the history has never heard of it");
             Some(("missing_history", detail))
         }
         (None, Some(folded)) => {
-            let detail = format!("the history says {}, and there is no current row", folded.label);
+            let label = folded.label.as_ref();
+            let detail = format!("the history says {label}, and there is no current row");
             Some(("missing_state", detail))
         }
     }
@@ -200,35 +224,39 @@ pub fn compare(stored: Option<&State>, folded: Option<&State>) -> Option<(&'stat
 
 /// How a stored state differs from the folded one: a word for programs and a sentence; None where they
 /// are equal.
-pub fn difference(stored: &State, folded: &State) -> Option<(&'static str, String)> {
-    let of = |what: &str, stored: &dyn std::fmt::Debug, folded: &dyn std::fmt::Debug| {
-        format!("{what} is {stored:?}, the history says {folded:?}")
-    };
-    if stored.label != folded.label {
-        return Some(("label", of("the label", &stored.label, &folded.label)));
+pub fn difference<A: AsRef<str>, B: AsRef<str>>(
+    stored: &StateOf<A>,
+    folded: &StateOf<B>,
+) -> Option<(&'static str, String)> {
+    fn differ<T: PartialEq + std::fmt::Debug>(what: &str, stored: T, folded: T) -> Option<String> {
+        (stored != folded).then(|| format!("{what} is {stored:?}, the history says {folded:?}"))
     }
-    if stored.is_override != folded.is_override {
-        return Some((
+    fn text<S: AsRef<str>>(text: &Option<S>) -> Option<&str> {
+        text.as_ref().map(S::as_ref)
+    }
+    let found = |kind: &'static str, detail: Option<String>| detail.map(|detail| (kind, detail));
+    found(
+        "label",
+        differ("the label", stored.label.as_ref(), folded.label.as_ref()),
+    )
+    .or_else(|| {
+        found(
             "override",
-            of("the override flag", &stored.is_override, &folded.is_override),
-        ));
-    }
-    if stored.change_count != folded.change_count {
-        return Some((
-            "change_count",
-            of("the change count", &stored.change_count, &folded.change_count),
-        ));
-    }
-    if stored.model_id != folded.model_id {
-        return Some((
-            "label_model",
-            of("the model of the label", &stored.model_id, &folded.model_id),
-        ));
-    }
-    if stored.run_id != folded.run_id {
-        return Some(("label_run", of("the run of the label", &stored.run_id, &folded.run_id)));
-    }
-    None
+            differ("the override flag", stored.is_override, folded.is_override),
+        )
+    })
+    .or_else(|| {
+        let (stored, folded) = (stored.change_count, folded.change_count);
+        found("change_count", differ("the change count", stored, folded))
+    })
+    .or_else(|| {
+        let (stored, folded) = (text(&stored.model_id), text(&folded.model_id));
+        found("label_model", differ("the model of the label", stored, folded))
+    })
+    .or_else(|| {
+        let (stored, folded) = (text(&stored.run_id), text(&folded.run_id));
+        found("label_run", differ("the run of the label", stored, folded))
+    })
 }
 
 #[cfg(test)]
@@ -248,22 +276,26 @@ mod tests {
         }
     }
 
-    fn fold(rows: &[Entry<'_>]) -> State {
+    fn state_of(replay: &Replay) -> State {
+        replay.clone().into_states().remove("w").expect("a state")
+    }
+
+    fn folded(rows: &[Entry<'_>]) -> State {
         let mut replay = Replay::default();
         for row in rows {
             replay.push(row).expect("joins up");
         }
-        replay.states()["w"].clone()
+        state_of(&replay)
     }
 
     #[test]
     fn a_label_keeps_the_model_that_set_it_until_another_label_comes() {
         let first = entry(None, "real_run", "ml_prediction", "a");
         let confirmed = entry(Some("real_run"), "real_run", "ml_batch_update", "b");
-        let state = fold(&[first, confirmed]);
+        let state = folded(&[first, confirmed]);
         assert_eq!((state.model_id.as_deref(), state.change_count), (Some("a"), 0));
         let changed = entry(Some("real_run"), "pup_walk", "ml_batch_update", "c");
-        let state = fold(&[first, confirmed, changed]);
+        let state = folded(&[first, confirmed, changed]);
         assert_eq!((state.model_id.as_deref(), state.change_count), (Some("c"), 1));
     }
 
@@ -275,10 +307,10 @@ mod tests {
             run_id: None,
             ..entry(Some("real_run"), "real_run", "user_override", "")
         };
-        let state = fold(&[first, person]);
+        let state = folded(&[first, person]);
         assert_eq!((state.is_override, state.change_count, state.model_id), (true, 0, None));
         let cleared = entry(Some("real_run"), "real_run", "ml_batch_update", "b");
-        let state = fold(&[first, person, cleared]);
+        let state = folded(&[first, person, cleared]);
         assert_eq!((state.is_override, state.model_id.as_deref()), (false, Some("b")));
     }
 
@@ -295,7 +327,7 @@ mod tests {
             error.to_string(),
             "the row says it follows 'mixed', the history says 'real_run'"
         );
-        assert_eq!(replay.states()["w"].label, "pup_walk");
+        assert_eq!(state_of(&replay).label, "pup_walk");
     }
 
     #[test]
@@ -310,7 +342,7 @@ mod tests {
         let person = Some("real_run".to_owned());
         assert_eq!(replay.push(&theirs), Ok(Folded::Testimony(person)));
         assert_eq!(replay.push(&theirs), Ok(Folded::Testimony(None)));
-        let state = &replay.states()["w"];
+        let state = state_of(&replay);
         assert_eq!((state.label.as_str(), state.change_count), ("pup_walk", 1));
         assert!(state.testimony && !state.is_override);
     }
@@ -336,15 +368,15 @@ mod tests {
             panic!("it differs");
         };
         assert_eq!(kind, "label", "{detail}");
-        let state = replay.states()["w"].clone();
+        let state = state_of(&replay);
         assert_eq!((state.label.as_str(), state.change_count), ("mixed", 17));
         assert_eq!((state.is_override, state.run_id.as_deref()), (true, Some("theirs")));
         assert_eq!(replay.push(&row), Ok(Folded::Found(None)), "it is as the fold has it");
 
         let theirs = Entry { testimony: true, ..row };
         assert!(matches!(replay.push(&theirs), Ok(Folded::Testimony(_))));
-        assert_eq!(replay.states()["w"].change_count, 17);
-        assert!(!replay.states()["w"].is_override, "their metadata sets nothing");
+        assert_eq!(state_of(&replay).change_count, 17);
+        assert!(!state_of(&replay).is_override, "their metadata sets nothing");
 
         let absent = FoundState {
             present: false,
@@ -359,6 +391,6 @@ mod tests {
             replay.push(&gone),
             Ok(Folded::Found(Some(("missing_state", _))))
         ));
-        assert!(replay.states().is_empty());
+        assert!(replay.into_states().is_empty());
     }
 }

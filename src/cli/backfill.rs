@@ -19,7 +19,7 @@ use crate::stage::decide::Retrain;
 use super::WindowArgs;
 use super::exit;
 use super::output::{Output, Rows, count, one};
-use super::run::{RetrainArg, TrainingArgs};
+use super::run::{MemoryArgs, RetrainArg, TrainingArgs};
 use super::run_report::{changes_line, read_line};
 
 /// Failed windows that a page shows.
@@ -71,6 +71,8 @@ pub struct BackfillArgs {
     retrain: Option<RetrainArg>,
     #[command(flatten)]
     training: TrainingArgs,
+    #[command(flatten)]
+    memory: MemoryArgs,
     /// Writes even where more workouts would be relabelled than gate.max_churn allows.
     #[arg(long)]
     accept_churn: bool,
@@ -98,6 +100,7 @@ impl BackfillArgs {
             to: self.range.to,
             span: self.window,
             concurrency: self.concurrency,
+            slice_rows: None,
             newest_first: self.newest_first,
             start,
             reprocess,
@@ -105,6 +108,7 @@ impl BackfillArgs {
                 retrain: self.retrain.map(Retrain::from),
                 accept_churn: self.accept_churn,
                 take_over: self.take_over,
+                max_memory: self.memory.max_memory,
                 ..self.training.options()
             },
             command: format!("paceline backfill {}", self.pipeline.display()),

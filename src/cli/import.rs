@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::app::{Access, App, open_export};
+use crate::app::{Access, App, open_export, stop_at_signals};
 use crate::pipeline::Ambient;
 use crate::pipeline::import::{ImportOptions, ImportReport, ImportSource, import as import_file};
 use crate::store::Store;
 
+use super::exit;
 use super::output::{CSV_IS_FOR_LISTS, Output, count, json, line};
 
 /// `paceline import`.
@@ -33,13 +34,14 @@ pub async fn import(app: &App, args: &ImportArgs, output: Output) -> Result<()> 
     let options = ImportOptions {
         record_labels: args.record_labels,
     };
+    stop_at_signals(ambient.stop.clone(), exit::of_signal)?;
     let reports = import_all(&store, sources, options, &ambient).await?;
     match output {
         Output::Table => reports.iter().try_for_each(|report| line(&sentence(report))),
         Output::Ndjson => reports.iter().try_for_each(|report| json(report, output)),
         Output::Json if reports.len() == 1 => json(&reports[0], output),
         Output::Json => json(&reports, output),
-        Output::Csv => Err(super::exit::usage(CSV_IS_FOR_LISTS)),
+        Output::Csv => Err(exit::usage(CSV_IS_FOR_LISTS)),
     }
 }
 

@@ -24,6 +24,7 @@ mod progress;
 mod prove;
 mod quarantine;
 mod read;
+mod report;
 mod review;
 mod run;
 mod run_report;
@@ -100,6 +101,8 @@ enum Command {
     Override(overrides::OverrideArgs),
     /// Model versions and their lifecycle.
     Model(model::ModelArgs),
+    /// What happened, what stands, and how far it can be believed.
+    Report(report::ReportArgs),
     /// The ledger of runs.
     Runs(runs::RunsArgs),
     /// Input rows that were refused, kept whole with the reason.
@@ -139,6 +142,7 @@ impl Command {
             // A completion script and the answer of an export are the same in every format.
             Self::Classifications(_)
             | Self::Review(_)
+            | Self::Report(_)
             | Self::History(_)
             | Self::Quarantine(_)
             | Self::State(_)
@@ -215,6 +219,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Feedback(args) => feedback::feedback(&app, args, output).await,
         Command::Override(args) => overrides::overrides(&app, args, output).await,
         Command::Model(args) => model::model(&app, args, output).await,
+        Command::Report(args) => report::report(&app, &args, output).await,
         Command::Runs(args) => runs::runs(&app, &args, output).await,
         Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
         Command::State(args) => state::state(&app, &args, output).await,

@@ -19,7 +19,7 @@ use crate::store::evaluations::Force;
 use crate::vocab::Trigger;
 
 use super::output::{Output, one};
-use super::run::{TrainingArgs, print_report};
+use super::run::{MemoryArgs, TrainingArgs, print_report};
 use super::run_report::report_text;
 
 /// `paceline model train`.
@@ -36,6 +36,8 @@ pub struct TrainArgs {
     no_activate: bool,
     #[command(flatten)]
     training: TrainingArgs,
+    #[command(flatten)]
+    memory: MemoryArgs,
     /// Lets it in even where it would relabel more workouts than gate.max_churn allows.
     #[arg(long)]
     accept_churn: bool,
@@ -120,6 +122,7 @@ pub async fn train(app: &App, args: TrainArgs, output: Output) -> Result<()> {
         take_over: args.take_over,
         parent: args.parent,
         train_only: true,
+        max_memory: args.memory.max_memory,
         ..args.training.options()
     };
     let report = run_pipeline(&store, &pipeline, &options, Trigger::Manual, &app.ambient()?).await?;

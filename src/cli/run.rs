@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use crate::app::{Access, App, read_pipeline, stop_at_signals};
+use crate::config::Size;
 use crate::pipeline::Kind;
 use crate::pipeline::RunError;
 use crate::pipeline::import::ImportOptions;
@@ -69,6 +70,15 @@ impl TrainingArgs {
     }
 }
 
+/// How much memory may be used.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct MemoryArgs {
+    /// Refuses, before anything is read, what may take more memory than this, such as 512MB or 1GiB; default: as
+    /// the pipeline says, or no bound.
+    #[arg(long, value_name = "SIZE")]
+    pub max_memory: Option<Size>,
+}
+
 /// What `run` and `plan` share.
 #[derive(Debug, Args)]
 struct Common {
@@ -82,6 +92,8 @@ struct Common {
     retrain: Option<RetrainArg>,
     #[command(flatten)]
     training: TrainingArgs,
+    #[command(flatten)]
+    memory: MemoryArgs,
     /// Registers a freshly trained model without putting it in production or classifying with it.
     #[arg(long)]
     no_activate: bool,
@@ -101,6 +113,7 @@ impl Common {
             retrain: self.retrain.map(Retrain::from),
             no_activate: self.no_activate,
             accept_churn,
+            max_memory: self.memory.max_memory,
             ..self.training.options()
         })
     }
@@ -150,8 +163,8 @@ pub async fn run(app: &App, args: &RunArgs, output: Output) -> Result<()> {
     let sources = open_all(&args.import)?;
     let store = app.store(Access::Write).await?;
     let ambient = app.ambient()?;
-    let imports = import_all(&store, sources, ImportOptions::default(), &ambient).await?;
     stop_at_signals(ambient.stop.clone(), exit::of_signal)?;
+    let imports = import_all(&store, sources, ImportOptions::default(), &ambient).await?;
     let report = run_pipeline(&store, &pipeline, &options, Trigger::Manual, &ambient).await?;
     print_report(&RunReport { imports, ..report }, output)
 }

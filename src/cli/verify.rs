@@ -10,12 +10,14 @@ use serde::Serialize;
 
 use crate::app::{Access, App, replace_file};
 use crate::audit::anchor::Anchor;
+use crate::pipeline::memory::allows_verify;
 use crate::pipeline::{Kind, Progress, RunError};
 use crate::store::findings::Finding;
-use crate::store::verify::Verification;
+use crate::store::verify::{Spill, Verification};
 use crate::time::Timestamp;
 
 use super::output::{Output, Rows, count, one, text};
+use super::run::MemoryArgs;
 
 /// `paceline verify`.
 #[derive(Debug, Args)]
@@ -24,6 +26,8 @@ pub struct VerifyArgs {
     /// it is not, and moved on to the new head where everything holds.
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    #[command(flatten)]
+    memory: MemoryArgs,
 }
 
 /// What became of the anchor.
@@ -94,8 +98,12 @@ fn move_anchor(path: &Path, old: Option<Anchor>, verified: &Verification, now: T
 pub async fn verify(app: &App, args: &VerifyArgs, progress: &Arc<dyn Progress>, output: Output) -> Result<()> {
     let anchored = args.anchor.as_deref().map(read_anchor).transpose()?.flatten();
     let store = app.store(Access::Read).await?;
+    allows_verify(&store, args.memory.max_memory).await?;
     progress.begin("verifying", None);
-    let verified = store.verify_against(anchored.as_ref(), |rows| progress.at(rows)).await;
+    let spill = Spill::into_folder(app.temporary_folder());
+    let verified = store
+        .verify_against(anchored.as_ref(), spill, |rows| progress.at(rows))
+        .await;
     progress.end();
     let verified = verified.map_err(|error| RunError::store("verify", error))?;
     let moved = args.anchor.as_deref();

@@ -7,7 +7,7 @@
 //!
 //! Must not know: drivers.
 
-use super::value::Value;
+use super::value::Bound;
 
 /// 0000-01-01 00:00:00, in microseconds since 1970.
 const FIRST_MICROS: i64 = -62_167_219_200_000_000;
@@ -15,11 +15,11 @@ const FIRST_MICROS: i64 = -62_167_219_200_000_000;
 const LAST_MICROS: i64 = 253_402_300_799_999_999;
 
 /// What is wrong with `value`, if anything.
-pub(super) fn refusal(value: &Value) -> Option<String> {
+pub(super) fn refusal(value: Bound<'_>) -> Option<String> {
     match value {
-        Value::Real(v) if !v.is_finite() => Some(format!("{v} is no number that a database holds")),
-        Value::Instant(t) => outside(t.micros()),
-        Value::Date(d) => outside(d.micros()),
+        Bound::Real(v) if !v.is_finite() => Some(format!("{v} is no number that a database holds")),
+        Bound::Instant(t) => outside(t.micros()),
+        Bound::Date(d) => outside(d.micros()),
         _ => None,
     }
 }
@@ -51,19 +51,19 @@ mod tests {
             "9999-12-31 23:59:59.999999"
         );
         for micros in [FIRST_MICROS, 0, LAST_MICROS] {
-            assert_eq!(refusal(&Value::Instant(Timestamp::from_micros(micros))), None);
+            assert_eq!(refusal(Bound::Instant(Timestamp::from_micros(micros))), None);
         }
         for micros in [FIRST_MICROS - 1, LAST_MICROS + 1, i64::MAX, i64::MIN] {
-            assert!(refusal(&Value::Date(WorkoutDate::from_micros(micros))).is_some());
+            assert!(refusal(Bound::Date(WorkoutDate::from_micros(micros))).is_some());
         }
     }
 
     #[test]
     fn floats_that_no_server_holds_are_refused() {
         for v in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(refusal(&Value::Real(v)).is_some());
+            assert!(refusal(Bound::Real(v)).is_some());
         }
-        assert_eq!(refusal(&Value::Real(f64::MIN_POSITIVE)), None);
+        assert_eq!(refusal(Bound::Real(f64::MIN_POSITIVE)), None);
         assert_eq!(stored(-0.0).to_bits(), 0.0f64.to_bits());
     }
 }

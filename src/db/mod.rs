@@ -19,6 +19,7 @@ use backon::ExponentialBuilder;
 
 use crate::time::Timestamp;
 
+pub mod batch;
 pub mod error;
 mod limits;
 pub mod migrate;
@@ -146,6 +147,15 @@ impl Db {
         }
     }
 
+    /// How many statements the store answers at a time. A caller that asks more of them together waits, and in
+    /// the end in vain, for a connection that it holds itself.
+    pub fn connections(&self) -> usize {
+        match &self.backend {
+            Backend::MySql(mysql) => mysql.connections(),
+            Backend::Sqlite(_) => 1,
+        }
+    }
+
     /// Calls `each` for every row of the result in order, as rows arrive; returns how many there
     /// were. All rows are of one moment.
     ///
@@ -249,26 +259,22 @@ impl Db {
     }
 }
 
-/// The refusal of an insert whose batch is of another width than its column list.
-fn check_width(insert: &Insert, rows: &Batch) -> Result<(), DbError> {
-    if insert.columns.len() == rows.width() {
+/// The refusal of a batch that has not as many columns as its statement.
+fn check_width(name: &str, columns: usize, rows: &Batch) -> Result<(), DbError> {
+    if columns == rows.width() {
         return Ok(());
     }
     Err(DbError::Other {
-        statement: format!("insert into {}", insert.table),
-        detail: format!(
-            "the statement names {} columns, the batch has {}",
-            insert.columns.len(),
-            rows.width()
-        ),
+        statement: name.to_owned(),
+        detail: format!("the statement names {columns} columns, the batch has {}", rows.width()),
     })
 }
 
 /// Whether a step affected as many rows as it must.
-fn guard(statement: &Statement, expect: Expect, found: u64) -> Result<(), DbError> {
+fn guard(name: &str, expect: Expect, found: u64) -> Result<(), DbError> {
     match expect {
         Expect::Rows(expected) if expected != found => Err(DbError::Conflict {
-            statement: statement.name.to_owned(),
+            statement: name.to_owned(),
             expected,
             found,
         }),

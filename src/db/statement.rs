@@ -10,7 +10,8 @@
 //!
 //! Must not know: what the statements mean.
 
-use super::value::{Params, Value};
+pub use super::batch::Batch;
+use super::value::Params;
 
 /// Which SQL a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub struct Statement {
     pub name: &'static str,
     mysql: &'static str,
     sqlite: &'static str,
+    variables: bool,
 }
 
 impl Statement {
@@ -37,12 +39,27 @@ impl Statement {
             name,
             mysql: text,
             sqlite: text,
+            variables: false,
+        }
+    }
+
+    /// A statement whose parameters stand as `@name`, which a MySQL client reads as its own variables: the
+    /// same file can be run there by hand.
+    pub const fn by_variables(name: &'static str, text: &'static str) -> Self {
+        Self {
+            variables: true,
+            ..Self::portable(name, text)
         }
     }
 
     /// A statement with a text for each server.
     pub const fn per_dialect(name: &'static str, mysql: &'static str, sqlite: &'static str) -> Self {
-        Self { name, mysql, sqlite }
+        Self {
+            name,
+            mysql,
+            sqlite,
+            variables: false,
+        }
     }
 
     /// The text for `dialect`, without `--` comment lines (they may hold colons and quotes, which
@@ -52,7 +69,8 @@ impl Statement {
             Dialect::MySql => self.mysql,
             Dialect::Sqlite => self.sqlite,
         };
-        strip_comments(text)
+        let text = strip_comments(text);
+        if self.variables { text.replace('@', ":") } else { text }
     }
 
     /// The text with each `(:list)` expanded to `(:list_0, :list_1, ..)`.
@@ -91,12 +109,23 @@ macro_rules! sql {
     };
 }
 
+/// As [`sql!`], for a statement whose parameters stand as `@name` ([`Statement::by_variables`]).
+#[macro_export]
+macro_rules! report_sql {
+    ($path:literal) => {
+        $crate::db::statement::Statement::by_variables(
+            concat!($path, ".sql"),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $path, ".sql")),
+        )
+    };
+}
+
 /// A multi-row insert: a table, its columns, and the conflict tail of each dialect.
 #[derive(Debug, Clone, Copy)]
 pub struct Insert {
     /// The table.
     pub table: &'static str,
-    /// The columns, in the order of the batch's columns.
+    /// The columns, in the order of the [`Batch`]'s columns.
     pub columns: &'static [&'static str],
     /// Appended on MySQL (`ON DUPLICATE KEY UPDATE ..`), or empty: a duplicate is an error.
     pub mysql_tail: &'static str,
@@ -104,66 +133,21 @@ pub struct Insert {
     pub sqlite_tail: &'static str,
 }
 
-/// One column of a [`Batch`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum BatchColumn {
-    /// The same value in every row.
-    Same(Value),
-    /// A value for each row.
-    Each(Vec<Value>),
+/// A multi-row update by key: every row must be there.
+#[derive(Debug, Clone, Copy)]
+pub struct Update {
+    /// The table.
+    pub table: &'static str,
+    /// Its unique column that names the row: the batch's first column, no key twice.
+    pub key: &'static str,
+    /// The columns that are set, in the order of the batch's other columns. At best few of them have a value
+    /// for each row, and the others the same in all.
+    pub columns: &'static [&'static str],
 }
 
-/// The rows of a multi-row insert, column-wise.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Batch {
-    rows: usize,
-    columns: Vec<BatchColumn>,
-}
-
-impl Batch {
-    /// A batch of `rows` rows without columns yet.
-    pub fn new(rows: usize) -> Self {
-        Self {
-            rows,
-            columns: Vec::new(),
-        }
-    }
-
-    /// Adds a column that holds `value` in every row.
-    #[must_use]
-    pub fn same(mut self, value: impl Into<Value>) -> Self {
-        self.columns.push(BatchColumn::Same(value.into()));
-        self
-    }
-
-    /// Adds a column with a value for each row.
-    ///
-    /// # Panics
-    /// When there are not exactly as many values as rows.
-    #[must_use]
-    pub fn each<T: Into<Value>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
-        let values: Vec<Value> = values.into_iter().map(Into::into).collect();
-        assert_eq!(values.len(), self.rows, "a batch column has one value for each row");
-        self.columns.push(BatchColumn::Each(values));
-        self
-    }
-
-    /// Rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Columns.
-    pub fn width(&self) -> usize {
-        self.columns.len()
-    }
-
-    /// The value at a row and column.
-    pub fn value(&self, row: usize, column: usize) -> &Value {
-        match &self.columns[column] {
-            BatchColumn::Same(value) => value,
-            BatchColumn::Each(values) => &values[row],
-        }
+impl Update {
+    pub(super) fn name(&self) -> String {
+        format!("update of {}", self.table)
     }
 }
 
@@ -195,14 +179,22 @@ pub enum Step {
         /// The rows.
         rows: Batch,
     },
+    /// A multi-row update; rolls back as [`super::error::DbError::Conflict`] where a row is not there.
+    UpdateMany {
+        /// Table, key, columns.
+        update: &'static Update,
+        /// The rows.
+        rows: Batch,
+    },
 }
 
 impl Step {
-    /// The statement's name, or the table of an insert.
+    /// The statement's name, or the table of an insert or update.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Execute { statement, .. } => statement.name,
             Self::InsertMany { insert, .. } => insert.table,
+            Self::UpdateMany { update, .. } => update.table,
         }
     }
 }
@@ -244,11 +236,21 @@ impl Transaction {
         }
         self
     }
+
+    /// Adds a multi-row update; none for an empty batch.
+    #[must_use]
+    pub fn update_many(mut self, update: &'static Update, rows: Batch) -> Self {
+        if rows.rows() > 0 {
+            self.steps.push(Step::UpdateMany { update, rows });
+        }
+        self
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::value::Value;
 
     #[test]
     fn lists_expand_and_comments_go() {

@@ -21,7 +21,12 @@ pub(super) fn iso(text: &str) -> Option<WorkoutDate> {
     if bytes.len() < 8 || !bytes[..4].iter().all(u8::is_ascii_digit) || bytes[4] != b'-' {
         return None;
     }
-    let date: WorkoutDate = without_offset(text).to_ascii_uppercase().parse().ok()?;
+    let text = without_offset(text);
+    let date: WorkoutDate = if text.bytes().any(|b| b.is_ascii_lowercase()) {
+        text.to_ascii_uppercase().parse().ok()?
+    } else {
+        text.parse().ok()?
+    };
     let micros = date.micros();
     Some(WorkoutDate::from_micros(micros - micros.rem_euclid(1_000_000)))
 }
@@ -34,8 +39,8 @@ fn without_offset(text: &str) -> &str {
     let Some(sign) = time.rfind(['+', '-']) else {
         return text;
     };
-    let digits = time[sign + 1..].bytes().filter(|b| *b != b':').collect::<Vec<_>>();
-    if matches!(digits.len(), 2 | 4) && digits.iter().all(u8::is_ascii_digit) {
+    let digits = || time[sign + 1..].bytes().filter(|b| *b != b':');
+    if matches!(digits().count(), 2 | 4) && digits().all(|b| b.is_ascii_digit()) {
         text[..date.len() + sign].trim_end()
     } else {
         text
@@ -79,10 +84,15 @@ fn month(text: &str) -> Option<u32> {
         "november",
         "december",
     ];
-    let text = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    let known = |name: &&str| text == **name || text == name[..3] || (text == "sept" && *name == NAMES[8]);
-    let index = NAMES.iter().position(known)?;
-    u32::try_from(index + 1).ok()
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let begins = |name: &&str| {
+        text.get(..3)
+            .is_some_and(|three| three.eq_ignore_ascii_case(&name[..3]))
+    };
+    let index = NAMES.iter().position(|name| begins(&name))?;
+    let known =
+        text.len() == 3 || text.eq_ignore_ascii_case(NAMES[index]) || (index == 8 && text.eq_ignore_ascii_case("sept"));
+    known.then_some(index as u32 + 1)
 }
 
 fn year(text: &str) -> Option<i32> {

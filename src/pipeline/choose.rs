@@ -7,6 +7,8 @@
 //!
 //! Must not know: how the verdicts are written.
 
+use tokio::sync::OnceCell;
+
 use crate::config::Pipeline;
 use crate::id::ModelId;
 use crate::stage::decide::{ActiveModel, Decision, Fingerprint, Retrain, ReusePolicy, decide};
@@ -73,12 +75,15 @@ pub(super) struct Chooser<'a> {
     seed: u64,
     max_churn: f64,
     registry: Vec<ModelRow>,
-    lessons: Lessons,
+    /// How many corrections no model has learnt from.
+    waiting: u64,
+    /// What people said, once somebody needs it: on a quiet night nobody does.
+    lessons: OnceCell<Lessons>,
     tried: Option<Tried>,
 }
 
 impl<'a> Chooser<'a> {
-    /// Reads the registry and what people said.
+    /// Reads the registry, and what people said where that may be a reason to train.
     pub async fn new(
         store: &'a Store,
         pipeline: &Pipeline,
@@ -86,10 +91,15 @@ impl<'a> Chooser<'a> {
         ambient: &'a Ambient,
     ) -> Result<Self, RunError> {
         let registry = store.models().await.map_err(|e| RunError::store("decide", e))?;
-        let lessons = Lessons::read(store).await?;
         let tried = tried(store, &registry).await?;
         let algorithm = options.algorithm.unwrap_or(pipeline.params.algorithm);
         let retrain = options.retrain.unwrap_or(pipeline.reuse.retrain);
+        let lessons = match retrain {
+            Retrain::Never => None,
+            Retrain::Auto | Retrain::Always => Lessons::read_where_any_waits(store).await?,
+        };
+        let learnt = tried.as_ref().map(|tried| &tried.taught);
+        let waits = |lessons: &Lessons| lessons.waiting(learnt.unwrap_or(&Answered::default()));
         Ok(Self {
             store,
             options,
@@ -105,7 +115,8 @@ impl<'a> Chooser<'a> {
             seed: options.seed.unwrap_or(pipeline.seed),
             max_churn: pipeline.max_churn,
             registry,
-            lessons,
+            waiting: lessons.as_ref().map_or(0, waits),
+            lessons: OnceCell::new_with(lessons),
             tried,
         })
     }
@@ -124,10 +135,15 @@ impl<'a> Chooser<'a> {
         &self.params.bounds
     }
 
+    /// What people said, always the same: what comes while a model is trained is not among what it was taught.
+    async fn lessons(&self) -> Result<&Lessons, RunError> {
+        self.lessons.get_or_try_init(|| Lessons::read(self.store)).await
+    }
+
     /// The workouts that people have answered, one or more times each.
-    pub fn answered(&self) -> impl Iterator<Item = &str> {
-        let answers = self.lessons.feedback().answers();
-        answers.iter().map(|answer| answer.workout_id.as_str())
+    pub async fn answered(&self) -> Result<impl Iterator<Item = &str>, RunError> {
+        let answers = self.lessons().await?.feedback().answers();
+        Ok(answers.iter().map(|answer| answer.workout_id.as_str()))
     }
 
     /// True where the rows do not matter, because nothing is trained.
@@ -145,11 +161,10 @@ impl<'a> Chooser<'a> {
     /// training: what was tried and did not do is not tried again every night.
     pub fn decision(&self, fingerprint: &Fingerprint) -> Decision {
         let facts = self.facts();
-        let tried = self.tried.as_ref().map(|tried| &tried.taught);
         decide(
             facts.as_ref(),
             fingerprint,
-            self.lessons.waiting(tried.unwrap_or(&Answered::default())),
+            self.waiting,
             &self.params,
             &self.policy,
             self.ambient.now(),
@@ -175,9 +190,10 @@ impl<'a> Chooser<'a> {
                     return Err(RunError::bug("train", "a model is to be trained on nothing"));
                 };
                 let facts = self.facts();
+                let lessons = self.lessons().await?;
                 let started = self.ambient.now();
                 self.ambient.progress.begin("training", None);
-                let trained = train(features, self.lessons.feedback(), &self.params, self.seed);
+                let trained = train(features, lessons.feedback(), &self.params, self.seed);
                 self.ambient.progress.end();
                 match trained {
                     Ok(trained) => self.adopt(trained, started, reason.to_string()).await,
@@ -220,7 +236,7 @@ impl<'a> Chooser<'a> {
     ) -> Result<Option<Gated>, RunError> {
         let contest = Contest {
             ground,
-            lessons: &self.lessons,
+            lessons: self.lessons().await?,
             params: &self.params,
             seed: self.seed,
             churn,
@@ -287,7 +303,7 @@ impl<'a> Chooser<'a> {
             trained_at: now,
             training_duration_sec: (now.micros() - started.micros()) as f64 / 1e6,
             notes: self.options.notes.clone(),
-            taught: self.lessons.answered(),
+            taught: self.lessons().await?.answered(),
             ..new_model(model_id, &self.params, &trained, parent.as_ref(), &self.registry)
         };
         Ok(Choice {
@@ -306,7 +322,7 @@ impl<'a> Chooser<'a> {
             chosen: Chosen::Active(Box::new(row.clone())),
             model,
             decision: format!("{reason}; training gave it again, byte for byte"),
-            again: Some(self.lessons.beside(&taught)),
+            again: Some(self.lessons().await?.beside(&taught)),
         })
     }
 

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::config::Pipeline;
-use crate::stage::classify::classify;
+use crate::stage::classify::verdicts;
 use crate::stage::diff::diff;
-use crate::stage::features::featurize;
+use crate::stage::features::featurize_all;
 use crate::stage::frame::{Frame, Predictions};
 use crate::stage::gate::Evaluation;
 use crate::stage::model::Model;
@@ -103,9 +103,9 @@ pub async fn compare(store: &Store, a: ModelRow, b: ModelRow, pipeline: &Pipelin
     let window = source_window(pipeline);
     let workouts = store.load_workouts(window, |_| {}).await.map_err(fail)?.frame;
     let current = store.load_classifications(window).await.map_err(fail)?;
-    let features = featurize(&workouts, &pipeline.activities).map_err(frame_error("featurize"))?;
+    let features = featurize_all(workouts, &pipeline.activities).map_err(frame_error("featurize"))?;
     let features = features.features;
-    let speak = |model: &Model| classify(&features, model).map_err(frame_error("classify"));
+    let speak = |model: &Model| verdicts(&features, model).map_err(frame_error("classify"));
     let (said_a, said_b) = (speak(&model_a)?, speak(&model_b)?);
     let churn = diff(&current, &said_b, Some(&b.model_id)).churn();
     let lessons = Lessons::read(store).await?;

@@ -3,28 +3,31 @@
 //! Why: an export is read once, in a stream, whatever its size; each batch is one transaction, so an
 //! import that is cut off keeps what it has and continues when it is given again.
 //!
-//! Invariants: rows read = new + changed + unchanged + quarantined; nothing is deleted; a workout
-//! that stands twice in a file ends as its last row says.
+//! Invariants: rows read = new + changed + unchanged + quarantined; nothing is deleted, and what is stored
+//! already is not written again; a workout that stands twice in a file ends as its last row says, and each of
+//! its rows counts as what it was to the row before it; at most two batches are in memory, the one that is
+//! written and the one that is read meanwhile; a wish to stop is obeyed between two batches.
 //!
-//! Must not know: CSV dialects (`ingest`), or where the bytes come from.
+//! Must not know: CSV dialects (`ingest`), where the bytes come from, or where a batch ends (`batch`).
 
-use std::collections::HashSet;
+mod batch;
+
 use std::io::Read;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::db::error::DbError;
-use crate::ingest::{Accepted, IngestError, Reader, Record, Workout, read};
+use crate::ingest::{Reader, Workout, read};
 use crate::store::privileges;
-use crate::store::quarantine::{Quarantined, Stamp};
+use crate::store::quarantine::Stamp;
+use crate::store::standings::{Lookup, Standing};
 use crate::store::{Store, StoreError};
+
+use batch::{Ahead, Batch};
 
 use super::labels::{ImportedLabel, record_labels};
 use super::{Ambient, Kind, RETRIES, RunError, retrying};
-
-/// Rows per transaction: large enough that the round trip does not matter, small enough that a
-/// batch of the longest possible rows stays far below `max_allowed_packet`.
-const BATCH_ROWS: usize = 2_000;
 
 /// What an import is told beside the file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,19 +61,6 @@ pub struct ImportReport {
     pub labels_left: u64,
 }
 
-#[derive(Default)]
-struct Pending {
-    accepted: Vec<Accepted>,
-    ids: HashSet<String>,
-    refused: Vec<Quarantined>,
-}
-
-impl Pending {
-    fn is_full(&self) -> bool {
-        self.accepted.len() + self.refused.len() >= BATCH_ROWS
-    }
-}
-
 /// A file whose header has been read: it is an export of a known format.
 #[derive(Debug)]
 pub struct ImportSource<R: Read> {
@@ -94,12 +84,12 @@ impl<R: Read> ImportSource<R> {
     }
 }
 
-/// Imports one file.
+/// Imports one file: reads a batch while the one before it is written.
 ///
 /// # Errors
-/// [`RunError`] for a file that cannot be read to its end, or a store that refuses it. What was
+/// [`RunError`] for a file that cannot be read to its end, a store that refuses it, or a wish to stop. What was
 /// committed before stays.
-pub async fn import<R: Read + Send>(
+pub async fn import<R: Read + Send + 'static>(
     store: &Store,
     source: ImportSource<R>,
     options: ImportOptions,
@@ -116,22 +106,25 @@ pub async fn import<R: Read + Send>(
         })
         .await?;
     }
-    let ImportSource { file, mut reader } = source;
-    let file = file.as_str();
+    let ImportSource { file, reader } = source;
+    let file: Arc<str> = file.into();
     let mut report = ImportReport {
-        file: file.to_owned(),
+        file: file.to_string(),
         format: reader.format().to_string(),
         ..ImportReport::default()
     };
+    let mut lookup = Lookup::default();
+    let mut ahead = Ahead::begin(reader, &file);
     ambient.progress.begin("importing", None);
-    while let Some(pending) = next_batch(&mut reader, file, &mut report)? {
-        let counts = retrying(RETRIES, || write_batch(store, &pending, ambient)).await?;
-        report.new += counts.0;
-        report.changed += counts.1;
-        report.unchanged += counts.2;
+    while let Some(batch) = ahead.next().await? {
+        let done = || format!("{} rows of {file} are imported", report.read);
+        ambient.stop.check("import", done)?;
+        let (counts, now) = retrying(RETRIES, || write_batch(store, &batch, lookup.clone(), ambient)).await?;
+        lookup = now;
+        report.add(&batch, counts);
         if options.record_labels {
-            let labels: Vec<ImportedLabel<'_>> = pending.accepted.iter().filter_map(ImportedLabel::of).collect();
-            let recorded = record_labels(store, file, &labels, ambient).await?;
+            let labels: Vec<ImportedLabel<'_>> = batch.latest().filter_map(ImportedLabel::of).collect();
+            let recorded = record_labels(store, &file, &labels, ambient).await?;
             report.labels_recorded += recorded;
             report.labels_left += labels.len() as u64 - recorded;
         }
@@ -142,92 +135,78 @@ pub async fn import<R: Read + Send>(
     Ok(report)
 }
 
-fn ingest_error(file: &str, error: IngestError) -> RunError {
-    RunError::new(
-        "import",
-        Kind::Data,
-        format!("{file}: {error}"),
-        "what was imported before stays; correct the file and import it again",
-    )
-}
-
-/// The next rows, up to a full batch or up to an id that the batch holds already; None at the end.
-fn next_batch<R: Read>(
-    reader: &mut Reader<R>,
-    file: &str,
-    report: &mut ImportReport,
-) -> Result<Option<Pending>, RunError> {
-    let mut pending = Pending::default();
-    while !pending.is_full() {
-        let Some(record) = reader.next() else { break };
-        report.read += 1;
-        match record.map_err(|e| ingest_error(file, e))? {
-            Record::Accepted(accepted) => {
-                report.unreadable_cells += u64::from(accepted.unreadable_cells);
-                let repeats = !pending.ids.insert(accepted.workout.id.clone());
-                if repeats {
-                    replace(&mut pending.accepted, accepted, report);
-                } else {
-                    pending.accepted.push(accepted);
-                }
-            }
-            Record::Refused(refused) => {
-                report.quarantined += 1;
-                pending.refused.push(Quarantined {
-                    source: file.to_owned(),
-                    line: Some(refused.line),
-                    reason: refused.reason,
-                    raw: refused.raw,
-                });
-            }
-        }
+impl ImportReport {
+    fn add(&mut self, batch: &Batch, counts: Counts) {
+        self.read += batch.read();
+        self.new += counts.new;
+        self.changed += counts.changed;
+        self.unchanged += counts.unchanged;
+        self.quarantined += batch.refused.len() as u64;
+        self.unreadable_cells += batch.unreadable_cells();
     }
-    let empty = pending.accepted.is_empty() && pending.refused.is_empty();
-    Ok((!empty).then_some(pending))
 }
 
-/// A second row for a workout of the same batch: the later row stands, and the earlier one counts as
-/// what it would have been had it been stored first.
-fn replace(accepted: &mut [Accepted], later: Accepted, report: &mut ImportReport) {
-    if let Some(earlier) = accepted.iter_mut().find(|a| a.workout.id == later.workout.id) {
-        if earlier.workout == later.workout {
-            report.unchanged += 1;
-        } else {
-            report.changed += 1;
+/// The workouts of a batch by what they were to the store.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    new: u64,
+    changed: u64,
+    unchanged: u64,
+}
+
+impl Counts {
+    fn count(&mut self, standing: Standing) {
+        match standing {
+            Standing::New => self.new += 1,
+            Standing::Same => self.unchanged += 1,
+            Standing::Different => self.changed += 1,
         }
-        *earlier = later;
     }
 }
 
 /// True where another import has stored one of these workouts since they were looked up. Else a duplicate is
 /// the table's: its collation takes two ids for one.
 async fn came_first(store: &Store, new: &[&Workout]) -> Result<bool, RunError> {
-    let ids: Vec<&str> = new.iter().map(|w| w.id.as_str()).collect();
-    let stored = store.stored_workouts(&ids).await;
-    let stored = stored.map_err(|e| RunError::store("import", e))?;
-    Ok(ids.iter().any(|id| stored.contains_key(*id)))
+    let standings = store.standings(new, &mut Lookup::default()).await;
+    let standings = standings.map_err(|e| RunError::store("import", e))?;
+    Ok(standings.iter().any(|standing| *standing != Standing::New))
 }
 
-/// New, changed and unchanged of a batch, after writing it.
-async fn write_batch(store: &Store, pending: &Pending, ambient: &Ambient) -> Result<(u64, u64, u64), RunError> {
+/// What a batch was to the store, after writing it, and the way it was looked up.
+async fn write_batch(
+    store: &Store,
+    batch: &Batch,
+    mut lookup: Lookup,
+    ambient: &Ambient,
+) -> Result<(Counts, Lookup), RunError> {
     let fail = |e| RunError::store("import", e);
-    let ids: Vec<&str> = pending.accepted.iter().map(|a| a.workout.id.as_str()).collect();
-    let stored = store.stored_workouts(&ids).await.map_err(fail)?;
-    let mut new = Vec::new();
-    let mut changed = Vec::new();
-    for accepted in &pending.accepted {
-        match stored.get(&accepted.workout.id) {
-            None => new.push(&accepted.workout),
-            Some(row) if row.equals(&accepted.workout) => {}
-            Some(_) => changed.push(&accepted.workout),
+    let first: Vec<&Workout> = batch.versions().map(|rows| rows.first()).collect();
+    let standings = store.standings(&first, &mut lookup).await.map_err(fail)?;
+    let (mut new, mut changed) = (Vec::new(), Vec::new());
+    let mut counts = Counts::default();
+    for (rows, standing) in batch.versions().zip(standings) {
+        counts.count(standing);
+        let mut same = standing == Standing::Same;
+        for (earlier, later) in rows.steps() {
+            let step = if earlier == later {
+                Standing::Same
+            } else {
+                Standing::Different
+            };
+            counts.count(step);
+            same &= step == Standing::Same;
+        }
+        match standing {
+            Standing::New => new.push(rows.last()),
+            _ if same => {}
+            _ => changed.push(rows.last()),
         }
     }
     let stamp = Stamp {
         run_id: None,
         now: ambient.now(),
     };
-    let written = store.write_workouts(&new, &changed, &pending.refused, stamp).await;
-    match written {
+    match store.write_workouts(&new, &changed, &batch.refused, stamp).await {
         Err(StoreError::Db(DbError::Duplicate { statement, .. })) if came_first(store, &new).await? => {
             let (expected, found) = (new.len() as u64, 0);
             let conflict = DbError::Conflict {
@@ -235,10 +214,8 @@ async fn write_batch(store: &Store, pending: &Pending, ambient: &Ambient) -> Res
                 expected,
                 found,
             };
-            return Err(fail(conflict.into()));
+            Err(fail(conflict.into()))
         }
-        written => written.map_err(fail)?,
+        written => written.map(|()| (counts, lookup)).map_err(fail),
     }
-    let unchanged = pending.accepted.len() - new.len() - changed.len();
-    Ok((new.len() as u64, changed.len() as u64, unchanged as u64))
 }

@@ -115,6 +115,7 @@ fn verdict(accepted: &Accepted, label: Label) -> Verdict<'_> {
         previous: None,
         label: label.as_str(),
         confidence: None,
+        same_confidence: false,
         method: None,
         source: Source::CsvImport,
         features: features.to_string(),

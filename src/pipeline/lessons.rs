@@ -34,7 +34,24 @@ impl Lessons {
     /// [`RunError`] of the store; of kind data for an answer whose certainty is outside 1 to 5.
     pub async fn read(store: &Store) -> Result<Self, RunError> {
         let stored = store.feedback(false).await;
+        Self::of(stored.map_err(|error| RunError::store("feedback", error))?)
+    }
+
+    /// As [`Lessons::read`], in one question, where there is an answer that no model has learnt from; None where
+    /// there is none, and so no correction that waits.
+    ///
+    /// # Errors
+    /// As [`Lessons::read`].
+    pub async fn read_where_any_waits(store: &Store) -> Result<Option<Self>, RunError> {
+        let stored = store.feedback_where_any_waits().await;
         let stored = stored.map_err(|error| RunError::store("feedback", error))?;
+        if stored.is_empty() {
+            return Ok(None);
+        }
+        Self::of(stored).map(Some)
+    }
+
+    fn of(stored: Vec<StoredFeedback>) -> Result<Self, RunError> {
         let answers = stored.iter().map(answer).collect();
         let feedback = Feedback::of(answers).map_err(|error| {
             let hint = "an older tool wrote it; correct user_certainty in user_classification_feedback";

@@ -19,6 +19,8 @@ pub mod import;
 pub mod labels;
 pub mod lease;
 pub mod lessons;
+mod line;
+pub mod memory;
 pub mod people;
 pub mod plan;
 pub mod prepare;
@@ -244,7 +246,10 @@ pub fn store_kind(error: &StoreError) -> Kind {
         },
         StoreError::Fenced { .. } | StoreError::Closed { .. } => Kind::Fenced,
         StoreError::LostRace { .. } => Kind::Transient,
-        StoreError::Frame(_) | StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => Kind::Data,
+        StoreError::Frame(_)
+        | StoreError::NoSuchModel(_)
+        | StoreError::WrongStatus { .. }
+        | StoreError::Spill { .. } => Kind::Data,
     }
 }
 
@@ -255,6 +260,9 @@ pub fn store_hint(error: &StoreError) -> &'static str {
         StoreError::Frame(_) => "correct the named rows in the database",
         StoreError::Fenced { .. } | StoreError::Closed { .. } => {
             "the other run finishes the work; `paceline runs list` shows it"
+        }
+        StoreError::Spill { .. } => {
+            "free some space there, or name another folder in TMPDIR: 40 bytes for each history row are enough"
         }
         StoreError::LostRace { .. } => "look at `paceline model list`, then decide again",
         StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => "",

@@ -91,13 +91,19 @@ fn planned_rows(prepared: &Prepared) -> Vec<PlannedRow> {
     let ids = prepared.predictions.ids();
     let labels = prepared.predictions.text("label");
     let confidences = prepared.predictions.real("confidence");
-    let stored = prepared.current.text("current_classification");
-    let row = |change: &crate::stage::diff::Change| PlannedRow {
-        workout_id: ids.get(change.prediction).unwrap_or_default().to_owned(),
-        outcome: outcome_word(change.outcome),
-        from: change.current.and_then(|row| stored.get(row)).map(str::to_owned),
-        to: labels.get(change.prediction).unwrap_or_default().to_owned(),
-        confidence: confidences.get(change.prediction).unwrap_or_default(),
+    let stored = prepared.current.texts("current_classification");
+    let row = |change: &crate::stage::diff::Change| {
+        let row = change.prediction as usize;
+        PlannedRow {
+            workout_id: ids.get(row).unwrap_or_default().to_owned(),
+            outcome: outcome_word(change.outcome),
+            from: change
+                .current
+                .and_then(|row| stored.get(row as usize))
+                .map(str::to_owned),
+            to: labels.get(row).unwrap_or_default().to_owned(),
+            confidence: confidences.get(row).unwrap_or_default(),
+        }
     };
     prepared.changes.changes.iter().map(row).collect()
 }

@@ -11,23 +11,23 @@
 use std::collections::BTreeMap;
 
 use crate::audit::chain::Link;
-use crate::config::Pipeline;
-use crate::stage::classify::classify;
+use crate::config::{Pipeline, Size};
+use crate::stage::classify::verdicts;
 use crate::stage::decide::Retrain;
 use crate::stage::diff::{ChangeSet, diff};
-use crate::stage::features::{Featurized, featurize};
+use crate::stage::features::{Featurized, featurize_all};
 use crate::stage::frame::{Classifications, Features, Frame, FrameError, Predictions};
 use crate::stage::model::Model;
 use crate::store::Store;
 use crate::store::quarantine::Quarantined;
 use crate::store::runs::RowCounts;
 use crate::store::taught::Answered;
-use crate::store::workouts::Window;
-use crate::vocab::Algorithm;
+use crate::store::workouts::{LoadedWorkouts, Window};
+use crate::vocab::{Algorithm, Source};
 
 use super::choose::{Choice, Chooser, Chosen};
 use super::gate::Gated;
-use super::{Ambient, RunError};
+use super::{Ambient, RunError, memory};
 
 /// What the caller may say beside the pipeline file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,6 +50,8 @@ pub struct Options {
     pub take_over: bool,
     /// The model that a freshly trained one descends from; None: the active one.
     pub parent: Option<String>,
+    /// The memory that it may use; None: as the pipeline says.
+    pub max_memory: Option<Size>,
     /// Trains, and puts in production what the gate admits, but classifies nothing.
     pub train_only: bool,
 }
@@ -128,22 +130,17 @@ pub async fn prepare(
     options: &Options,
     ambient: &Ambient,
 ) -> Result<Prepared, RunError> {
+    memory::allows_run(store, pipeline, options).await?;
     let window = window_of(pipeline, options);
     let head = store.chain_head().await.map_err(|e| RunError::store("load", e))?;
     let chooser = Chooser::new(store, pipeline, options, ambient).await?;
     ambient.progress.begin("loading", None);
-    let loaded = store.load_workouts(window, |rows| ambient.progress.at(rows)).await;
-    let loaded = loaded.map_err(|e| RunError::store("load", e))?;
-    let current = store
-        .load_classifications(window)
-        .await
-        .map_err(|e| RunError::store("load", e))?;
+    let (loaded, current) = load(store, window, ambient).await?;
     ambient.progress.end();
     ambient.reached("after_load");
     let read = (loaded.frame.height() + loaded.refused.len()) as u64;
     let Featurized { features, skipped } =
-        featurize(&loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
-    drop(loaded.frame);
+        featurize_all(loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
     ambient.reached("after_featurize");
 
     let seen_active = chooser.active_id();
@@ -152,7 +149,7 @@ pub async fn prepare(
     let choice = chooser.choose(ground).await?;
     ambient.reached("after_train");
     ambient.progress.begin("classifying", Some(features.height() as u64));
-    let predictions = classify(&features, &choice.model).map_err(frame_error("classify"))?;
+    let predictions = verdicts(&features, &choice.model).map_err(frame_error("classify"))?;
     ambient.progress.end();
     ambient.reached("after_classify");
     let changes = diff(&current, &predictions, choice.chosen.model_ref().map(|(id, _)| id));
@@ -188,6 +185,31 @@ pub async fn prepare(
     })
 }
 
+/// The workouts and the stored state of a window, at the same time where the store has two connections.
+///
+/// The two statements see two moments, as they would one after the other. That is sound in any order of the two,
+/// because the chain's head was read before both: whoever writes a verdict after that extends the chain, and what
+/// this run writes on top of the older head is then refused whole (compare-and-swap), whatever it was based on.
+/// A workout that is imported between the two is new, or seen by the next run; nobody is promised either.
+async fn load(
+    store: &Store,
+    window: Window,
+    ambient: &Ambient,
+) -> Result<(LoadedWorkouts, Frame<Classifications>), RunError> {
+    let failed = |e| RunError::store("load", e);
+    let workouts = store.load_workouts(window, |rows| ambient.progress.at(rows));
+    if store.db().connections() < 2 {
+        let workouts = workouts.await.map_err(failed)?;
+        return Ok((workouts, store.load_classifications(window).await.map_err(failed)?));
+    }
+    // A task of its own, so that another thread takes its rows off the wire.
+    let other = store.clone();
+    let state = tokio::spawn(async move { other.load_classifications(window).await });
+    let workouts = workouts.await;
+    let state = state.await.map_err(|error| RunError::bug("load", error))?;
+    Ok((workouts.map_err(failed)?, state.map_err(failed)?))
+}
+
 /// The gate looks at the churn of a fresh model itself. What it has let in stays allowed to that model, so
 /// that a run which is cut off after the activation can be run again.
 async fn allowed_churn(
@@ -218,11 +240,12 @@ pub(super) fn row_counts(
     skipped: &BTreeMap<String, u64>,
     refused: usize,
 ) -> RowCounts {
-    let methods = predictions.text("method");
+    let methods = predictions.texts("method");
+    let is_fallback = |row: &usize| methods.get(*row) == Some(Source::EraFallback.as_str());
     RowCounts {
         read,
         classified: predictions.height() as u64,
-        fallback: methods.iter().flatten().filter(|m| *m == "era_fallback").count() as u64,
+        fallback: (0..predictions.height()).filter(is_fallback).count() as u64,
         skipped: skipped.values().sum(),
         quarantined: refused as u64,
     }
@@ -245,6 +268,6 @@ async fn training_features(
     let loaded = store.load_workouts(source, |rows| ambient.progress.at(rows)).await;
     ambient.progress.end();
     let loaded = loaded.map_err(|e| RunError::store("load", e))?;
-    let featurized = featurize(&loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
+    let featurized = featurize_all(loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
     Ok(Some(featurized.features))
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::stage::columns::tally;
 use crate::stage::diff::{ChangeSet, Counts, Transition};
 use crate::stage::model::{Cluster, Model};
 use crate::store::runs::{OutcomeCounts, RowCounts};
@@ -138,11 +139,7 @@ pub fn matrix_cells(changes: &ChangeSet) -> Vec<MatrixCell> {
 
 /// Verdicts by label.
 pub fn label_counts(prepared: &Prepared) -> BTreeMap<String, u64> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for label in prepared.predictions.text("label").iter().flatten() {
-        *counts.entry(label).or_default() += 1;
-    }
-    counts
+    tally(prepared.predictions.text("label"))
         .into_iter()
         .map(|(label, count)| (label.to_owned(), count))
         .collect()

@@ -86,10 +86,10 @@ impl Waiting {
     /// [`RunError`] of the store.
     pub async fn read(store: &Store) -> Result<Self, RunError> {
         let fail = |e| RunError::store("feedback", e);
-        if store.feedback(true).await.map_err(fail)?.is_empty() {
+        let rows = store.feedback_where_any_waits().await.map_err(fail)?;
+        if rows.is_empty() {
             return Ok(Self::default());
         }
-        let rows = store.feedback(false).await.map_err(fail)?;
         let tried = match store.active_model().await.map_err(fail)? {
             Some(active) => Tried::against(store, &active.model_id).await?,
             None => None,

@@ -8,32 +8,23 @@
 //!
 //! Must not know: why the run began, or what is retried.
 
-use polars::prelude::{Float64Chunked, StringChunked};
-
 use crate::config::Pipeline;
 use crate::id::RunId;
 use crate::stage::diff::{Change, ChangeSet, Outcome};
-use crate::stage::features::features_json;
-use crate::stage::frame::{Classifications, Features, Frame, Predictions};
 use crate::store::Store;
 use crate::store::runs::OutcomeCounts;
-use crate::store::write::{Verdict, VerdictChunk};
-use crate::vocab::Source;
 
 use super::gate::Gated;
+use super::line::{Line, Stock, Tally};
 use super::prepare::Prepared;
-use super::report::{DecisionSummary, MatrixCell, RunReport};
+use super::report::{DecisionSummary, RunReport};
 use super::{Ambient, RunError};
 
 /// What earlier attempts of this run have committed: a retry must neither lose nor recount it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Committed {
-    /// By outcome.
-    pub outcomes: OutcomeCounts,
-    /// From-to matrix of new and changed.
-    pub matrix: Vec<MatrixCell>,
-    /// History rows and current rows.
-    pub rows: u64,
+    /// Outcomes, from-to matrix, rows.
+    pub tally: Tally,
     /// Transactions.
     pub chunks: u32,
     /// The first attempt's report of its decision: the retry finds the model active already.
@@ -72,38 +63,40 @@ pub(super) async fn write(
 ) -> Result<(), RunError> {
     let total = prepared.changes.changes.len() as u64;
     ambient.progress.begin("writing", Some(total));
-    let mut head = prepared.head;
     let mut done = 0;
-    let reason = reason(prepared, committed);
-    let rows = Rows::of(&prepared.predictions, &prepared.features, &prepared.current);
-    for changes in chunks_of(&prepared.changes, pipeline.chunk_rows) {
-        let chunk = VerdictChunk {
-            run: Some((run_id, committed.chunks)),
-            model: prepared.model_ref(),
-            changed_by: "system",
-            reason: &reason,
-            now: ambient.now(),
-            log_refreshed: pipeline.log_refreshed,
-            verdicts: changes.iter().map(|change| rows.verdict(change)).collect(),
-        };
+    let stock = stock(prepared, pipeline, run_id, reason(prepared, committed));
+    let chunks = chunks_of(&prepared.changes, pipeline.chunk_rows);
+    let mut line = Line::new(stock, chunks.clone(), committed.chunks, prepared.head, ambient);
+    for changes in chunks {
+        let Some(chunk) = line.next().await else { break };
         ambient.stop.check("write", || committed.in_words())?;
         ambient.reached("before_chunk");
-        let with_it = committed.with(changes, &chunk);
-        let written = match store.write_verdicts(&chunk, &head).await {
-            Ok(written) => written,
-            Err(error) => {
-                committed.in_doubt = Some(Box::new(with_it));
-                return Err(RunError::store("write", error));
-            }
-        };
+        let with_it = committed.with(&chunk.tally);
+        if let Err(error) = store.write_sealed(chunk.sealed).await {
+            committed.in_doubt = Some(Box::new(with_it));
+            return Err(RunError::store("write", error));
+        }
         ambient.reached("after_chunk");
-        head = written.head;
         *committed = with_it;
         done += changes.len() as u64;
         ambient.progress.at(done);
     }
     ambient.progress.end();
     Ok(())
+}
+
+/// What the chunks are made of; the frames share their columns with the prepared run's.
+fn stock(prepared: &Prepared, pipeline: &Pipeline, run_id: &RunId, reason: String) -> Stock {
+    let model = prepared.model_ref();
+    Stock {
+        predictions: prepared.predictions.clone(),
+        features: prepared.features.clone(),
+        current: prepared.current.clone(),
+        run_id: run_id.clone(),
+        model: model.map(|(id, version)| (id.to_owned(), version.to_owned())),
+        reason,
+        log_refreshed: pipeline.log_refreshed,
+    }
 }
 
 /// Why the history rows of this run were written.
@@ -117,67 +110,12 @@ fn reason(prepared: &Prepared, committed: &Committed) -> String {
     }
 }
 
-/// The columns that a verdict is read from, looked up by name once and not once per row.
-pub(super) struct Rows<'p> {
-    workout_id: &'p StringChunked,
-    label: &'p StringChunked,
-    method: &'p StringChunked,
-    confidence: &'p Float64Chunked,
-    stored: &'p StringChunked,
-    avg_pace: &'p Float64Chunked,
-    distance_mi: &'p Float64Chunked,
-    duration_min: &'p Float64Chunked,
-}
-
-impl<'p> Rows<'p> {
-    pub(super) fn of(
-        predictions: &'p Frame<Predictions>,
-        features: &'p Frame<Features>,
-        current: &'p Frame<Classifications>,
-    ) -> Self {
-        Self {
-            workout_id: predictions.ids(),
-            label: predictions.text("label"),
-            method: predictions.text("method"),
-            confidence: predictions.real("confidence"),
-            stored: current.text("current_classification"),
-            avg_pace: features.real("avg_pace"),
-            distance_mi: features.real("distance_mi"),
-            duration_min: features.real("duration_min"),
-        }
-    }
-
-    pub(super) fn verdict(&self, change: &Change) -> Verdict<'p> {
-        let row = change.prediction;
-        let method = self.method.get(row);
-        let source = match (method, change.outcome) {
-            (Some("era_fallback"), _) => Source::EraFallback,
-            (_, Outcome::New) => Source::MlPrediction,
-            _ => Source::MlBatchUpdate,
-        };
-        Verdict {
-            outcome: change.outcome,
-            workout_id: self.workout_id.get(row).unwrap_or_default(),
-            previous: change.current.and_then(|row| self.stored.get(row)),
-            label: self.label.get(row).unwrap_or_default(),
-            confidence: self.confidence.get(row),
-            method,
-            source,
-            features: features_json(
-                self.avg_pace.get(row),
-                self.distance_mi.get(row),
-                self.duration_min.get(row),
-            ),
-        }
-    }
-}
-
 impl Committed {
     /// What has been written, as a sentence.
     pub fn in_words(&self) -> String {
         match self.chunks {
             0 => "nothing was classified".to_owned(),
-            chunks => format!("{} rows written in {chunks} transactions", self.rows),
+            chunks => format!("{} rows written in {chunks} transactions", self.tally.rows),
         }
     }
 
@@ -197,50 +135,21 @@ impl Committed {
     }
 
     /// With one more chunk.
-    fn with(&self, changes: &[Change], chunk: &VerdictChunk<'_>) -> Self {
+    pub fn with(&self, chunk: &Tally) -> Self {
         let mut more = Self {
             in_doubt: None,
             ..self.clone()
         };
-        more.add(changes, &chunk.verdicts, chunk.rows());
+        more.tally.add(chunk);
+        more.chunks += 1;
         more
-    }
-
-    pub(super) fn add(&mut self, changes: &[Change], verdicts: &[Verdict<'_>], rows: u64) {
-        self.rows += rows;
-        self.chunks += 1;
-        for (change, verdict) in changes.iter().zip(verdicts) {
-            match change.outcome {
-                Outcome::New => self.outcomes.new += 1,
-                Outcome::Changed => self.outcomes.changed += 1,
-                Outcome::Refreshed => self.outcomes.refreshed += 1,
-                Outcome::Protected | Outcome::Unchanged => {}
-            }
-            if matches!(change.outcome, Outcome::New | Outcome::Changed) {
-                self.count_transition(verdict);
-            }
-        }
-    }
-
-    fn count_transition(&mut self, verdict: &Verdict<'_>) {
-        let same = |cell: &MatrixCell| cell.from.as_deref() == verdict.previous && cell.to == verdict.label;
-        if let Some(cell) = self.matrix.iter_mut().find(|cell| same(cell)) {
-            cell.count += 1;
-            return;
-        }
-        let from = verdict.previous.map(str::to_owned);
-        self.matrix.push(MatrixCell {
-            from,
-            to: verdict.label.to_owned(),
-            count: 1,
-        });
     }
 }
 
 /// The last attempt's report, with what earlier attempts had committed already counted as done by
 /// this run and not as unchanged.
 pub(super) fn merge(mut report: RunReport, committed: &mut Committed) -> RunReport {
-    let done = committed.outcomes;
+    let done = committed.tally.outcomes;
     let protected = report.changes.protected;
     // A workout counts twice where a person corrected it between two attempts: it is new or changed by
     // this run, and protected now. So the sum may exceed the number of workouts; never so the rest.
@@ -250,9 +159,9 @@ pub(super) fn merge(mut report: RunReport, committed: &mut Committed) -> RunRepo
         unchanged: report.rows.classified.saturating_sub(accounted),
         ..done
     };
-    committed.matrix.sort();
-    report.matrix.clone_from(&committed.matrix);
-    report.rows_written = committed.rows;
+    committed.tally.matrix.sort();
+    report.matrix.clone_from(&committed.tally.matrix);
+    report.rows_written = committed.tally.rows;
     report.chunks = committed.chunks;
     report.status = "succeeded";
     if let Some((model_id, decision, gate)) = &committed.trained

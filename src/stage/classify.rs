@@ -9,7 +9,8 @@ use polars::prelude::*;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::frame::{Features, Frame, FrameError, Predictions};
+use super::columns::Words;
+use super::frame::{Features, Frame, FrameError, Predictions, Schema};
 use super::head::Head;
 use super::model::{Clustering, Model};
 use super::table::{Row, Table};
@@ -18,8 +19,8 @@ pub use super::verdict::{Posterior, Rule};
 use crate::time::WorkoutDate;
 use crate::vocab::{Label, Source};
 
-/// Fewer rows than this are not worth a second thread. No result depends on it.
-const MIN_TASK: usize = 16_384;
+/// Rows that one thread judges at a time. No result depends on it.
+const TASK: usize = 16_384;
 
 /// The model's verdict on every row.
 ///
@@ -30,35 +31,101 @@ const MIN_TASK: usize = 16_384;
 /// # Errors
 /// [`FrameError::Polars`] when Polars refuses the columns, which no input is known to cause.
 pub fn classify(features: &Frame<Features>, model: &Model) -> Result<Frame<Predictions>, FrameError> {
-    let table = Table::of(features);
-    let verdicts = verdicts(&table, model);
-    let posterior = |part: fn(&Posterior) -> Option<f64>| -> Vec<Option<f64>> {
-        verdicts
-            .iter()
-            .map(|v| v.nearest.as_ref().and_then(|n| part(&n.posterior)))
-            .collect()
+    let judged = judged(&Table::of(features), model, None, |v| v.nearest.map(|n| n.posterior));
+    let posterior = |name: &'static str, part: fn(&Posterior) -> Option<f64>| {
+        let values = judged.kept.iter().map(|kept| kept.as_ref().and_then(part));
+        Float64Chunked::from_iter_options(name.into(), values).into_column()
     };
-    let label = StringChunked::from_iter_values("label".into(), verdicts.iter().map(|v| v.label.as_str()));
-    let method = StringChunked::from_iter_values("method".into(), verdicts.iter().map(|v| method(model, v)));
-    let confidence: Vec<f64> = verdicts.iter().map(|v| v.confidence).collect();
+    let posteriors = [
+        posterior("posterior_real_run", |p| Some(p.real_run)),
+        posterior("posterior_mixed", |p| p.mixed),
+        posterior("posterior_pup_walk", |p| Some(p.pup_walk)),
+    ];
+    predictions(features, model, judged.words, judged.confidence, posteriors)
+}
+
+/// As [`classify`], for those who read labels, confidences and methods alone: all posteriors are null, and
+/// take no memory.
+///
+/// # Errors
+/// As [`classify`].
+pub fn verdicts(features: &Frame<Features>, model: &Model) -> Result<Frame<Predictions>, FrameError> {
+    let judged = judged(&Table::of(features), model, (), |_| ());
+    let unasked = ["posterior_real_run", "posterior_mixed", "posterior_pup_walk"]
+        .map(|name| Column::full_null(name.into(), features.height(), &DataType::Float64));
+    predictions(features, model, judged.words, judged.confidence, unasked)
+}
+
+/// What is kept of the verdicts, in the rows' order.
+struct Judged<T> {
+    /// The label's place in [`Label::ALL`], with [`ERA`] where the model cannot speak.
+    words: Vec<u8>,
+    confidence: Vec<f64>,
+    /// Whatever else is asked for.
+    kept: Vec<T>,
+}
+
+/// The bit beside a label that says that the era gave it.
+const ERA: u8 = 0x80;
+
+fn judged<T>(table: &Table<'_>, model: &Model, blank: T, keep: impl Fn(&Verdict) -> T + Sync) -> Judged<T>
+where
+    T: Clone + Send,
+{
+    let rows = table.len();
+    let mut judged = Judged {
+        words: vec![0; rows],
+        confidence: vec![0.0; rows],
+        kept: vec![blank; rows],
+    };
+    let words = judged.words.par_chunks_mut(TASK);
+    let confidence = judged.confidence.par_chunks_mut(TASK);
+    let kept = judged.kept.par_chunks_mut(TASK);
+    let tasks = words.zip(confidence).zip(kept).enumerate();
+    tasks.for_each(|(task, ((words, confidence), kept))| {
+        for i in 0..words.len() {
+            let verdict = judge(model, &table.row(task * TASK + i));
+            let era = if verdict.nearest.is_some() { 0 } else { ERA };
+            words[i] = verdict.label as u8 | era;
+            confidence[i] = verdict.confidence;
+            kept[i] = keep(&verdict);
+        }
+    });
+    judged
+}
+
+fn predictions(
+    features: &Frame<Features>,
+    model: &Model,
+    words: Vec<u8>,
+    confidence: Vec<f64>,
+    posteriors: [Column; 3],
+) -> Result<Frame<Predictions>, FrameError> {
+    let polars = |source| FrameError::Polars {
+        frame: Predictions::NAME,
+        source,
+    };
+    let label = |word: &u8| Label::ALL[usize::from(word & !ERA)].as_str();
+    let label = StringChunked::from_iter_values("label".into(), words.iter().map(label));
+    let mut method = Words::default();
+    for word in words {
+        let era = word & ERA != 0;
+        method.push(Some(if era {
+            Source::EraFallback.as_str()
+        } else {
+            model.algorithm().as_str()
+        }));
+    }
+    let [real_run, mixed, pup_walk] = posteriors;
     Frame::made(vec![
         features.ids().clone().into_column(),
         label.into_column(),
-        Column::new("confidence".into(), confidence),
-        Column::new("posterior_real_run".into(), posterior(|p| Some(p.real_run))),
-        Column::new("posterior_mixed".into(), posterior(|p| p.mixed)),
-        Column::new("posterior_pup_walk".into(), posterior(|p| Some(p.pup_walk))),
-        method.into_column(),
+        Float64Chunked::from_vec("confidence".into(), confidence).into_column(),
+        real_run,
+        mixed,
+        pup_walk,
+        method.finish("method").map_err(polars)?,
     ])
-}
-
-/// The verdicts on all rows, in their order.
-fn verdicts(table: &Table<'_>, model: &Model) -> Vec<Verdict> {
-    (0..table.len())
-        .into_par_iter()
-        .with_min_len(MIN_TASK)
-        .map(|i| judge(model, &table.row(i)))
-        .collect()
 }
 
 fn method(model: &Model, verdict: &Verdict) -> &'static str {

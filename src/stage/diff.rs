@@ -10,11 +10,11 @@
 //! Must not know: how a change is written, and how many are too many.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use polars::prelude::*;
 use serde::Serialize;
 
+use super::columns::{Memo, Texts};
 use super::frame::{Classifications, Frame, Predictions};
 
 /// What becomes of one workout.
@@ -52,9 +52,9 @@ pub struct Change {
     /// `New`, `Changed`, `Refreshed`, or `Protected` where `original_ml_classification` differs.
     pub outcome: Outcome,
     /// The row in the predictions, from 0.
-    pub prediction: usize,
+    pub prediction: u32,
     /// The row in the classifications, from 0; absent for `New`.
-    pub current: Option<usize>,
+    pub current: Option<u32>,
 }
 
 /// How many predicted workouts had each outcome; together all of them.
@@ -135,31 +135,35 @@ pub fn churn(changed: u64, refreshed: u64, unchanged: u64) -> f64 {
 ///
 /// Every prediction is stored under `model_id`, era fallbacks included. One pass over both sides,
 /// which are in the same key order.
+///
+/// # Panics
+/// Where a side has more than `u32::MAX` rows, which no frame can.
 pub fn diff(current: &Frame<Classifications>, predictions: &Frame<Predictions>, model_id: Option<&str>) -> ChangeSet {
     let stored = Stored::of(current);
-    let labels = predictions.text("label");
-    let confidences = predictions.real("confidence");
+    let rows = |n: usize| u32::try_from(n).expect("a frame counts its rows in 32 bits");
+    let predicted = predictions.ids().downcast_as_array().values_iter();
+    let predicted = predicted.zip(predictions.text("label").downcast_as_array().values_iter());
+    let predicted = predicted.zip(predictions.real("confidence").downcast_as_array().values().iter());
     let mut changes = Vec::new();
     let mut counts = Counts::default();
-    let mut matrix: BTreeMap<(Option<&str>, &str), u64> = BTreeMap::new();
+    let mut matrix: Memo<(Option<&str>, &str), u64> = Memo::new();
     let mut next = 0;
-    for (prediction, id) in predictions.ids().iter().enumerate() {
+    for (prediction, ((id, label), confidence)) in predicted.enumerate() {
         let at = stored.seek(&mut next, id);
-        let label = labels.get(prediction).unwrap_or_default();
         let (outcome, write) = match at {
             None => (Outcome::New, true),
-            Some(at) => stored.outcome(at, label, confidences.get(prediction), model_id),
+            Some(at) => stored.outcome(at, label, *confidence, model_id),
         };
         counts.add(outcome);
         if matches!(outcome, Outcome::New | Outcome::Changed) {
             let from = at.and_then(|at| stored.label.get(at));
-            *matrix.entry((from, label)).or_default() += 1;
+            *matrix.of((from, label), || 0) += 1;
         }
         if write {
             changes.push(Change {
                 outcome,
-                prediction,
-                current: at,
+                prediction: rows(prediction),
+                current: at.map(rows),
             });
         }
     }
@@ -171,36 +175,36 @@ pub fn diff(current: &Frame<Classifications>, predictions: &Frame<Predictions>, 
     ChangeSet {
         changes,
         counts,
-        matrix: matrix.into_iter().map(transition).collect(),
+        matrix: matrix.sorted().into_iter().map(transition).collect(),
     }
 }
 
-/// The columns of the stored state that a prediction is compared with.
+/// The columns of the stored state that a prediction is compared with, each its one chunk.
 struct Stored<'a> {
-    id: &'a StringChunked,
-    label: &'a StringChunked,
-    confidence: &'a Float64Chunked,
-    model: &'a StringChunked,
-    overridden: &'a BooleanChunked,
-    original: &'a StringChunked,
+    id: &'a <StringType as PolarsDataType>::Array,
+    label: Texts<'a>,
+    confidence: &'a <Float64Type as PolarsDataType>::Array,
+    model: Texts<'a>,
+    overridden: &'a <BooleanType as PolarsDataType>::Array,
+    original: Texts<'a>,
 }
 
 impl<'a> Stored<'a> {
     fn of(current: &'a Frame<Classifications>) -> Self {
         Self {
-            id: current.ids(),
-            label: current.text("current_classification"),
-            confidence: current.real("classification_confidence"),
-            model: current.text("model_id"),
-            overridden: current.flag("is_user_override"),
-            original: current.text("original_ml_classification"),
+            id: current.ids().downcast_as_array(),
+            label: current.texts("current_classification"),
+            confidence: current.real("classification_confidence").downcast_as_array(),
+            model: current.texts("model_id"),
+            overridden: current.flag("is_user_override").downcast_as_array(),
+            original: current.texts("original_ml_classification"),
         }
     }
 
     /// Moves `next` to the first stored row that is not before `id`; the row when it is `id`'s.
-    fn seek(&self, next: &mut usize, id: Option<&str>) -> Option<usize> {
+    fn seek(&self, next: &mut usize, id: &str) -> Option<usize> {
         while *next < self.id.len() {
-            match self.id.get(*next).cmp(&id) {
+            match self.id.value(*next).cmp(id) {
                 Ordering::Less => *next += 1,
                 Ordering::Equal => return Some(*next),
                 Ordering::Greater => return None,
@@ -210,9 +214,9 @@ impl<'a> Stored<'a> {
     }
 
     /// The outcome of a prediction on stored row `at`, and whether it needs a write.
-    fn outcome(&self, at: usize, label: &str, confidence: Option<f64>, model_id: Option<&str>) -> (Outcome, bool) {
-        let same_confidence = self.confidence.get(at).map(f64::to_bits) == confidence.map(f64::to_bits);
-        if self.overridden.get(at) == Some(true) {
+    fn outcome(&self, at: usize, label: &str, confidence: f64, model_id: Option<&str>) -> (Outcome, bool) {
+        let same_confidence = self.confidence.get(at).map(f64::to_bits) == Some(confidence.to_bits());
+        if self.overridden.value(at) {
             (Outcome::Protected, self.original.get(at) != Some(label))
         } else if self.label.get(at) != Some(label) {
             (Outcome::Changed, true)
@@ -249,7 +253,6 @@ mod tests {
             Column::new("model_id".into(), text(|r| r.3)),
             Column::new("is_user_override".into(), rows.iter().map(|r| r.4).collect::<Vec<_>>()),
             Column::new("original_ml_classification".into(), text(|r| r.5)),
-            Column::new("classification_change_count".into(), vec![0i64; rows.len()]),
         ])
         .expect("rows of the schema")
     }

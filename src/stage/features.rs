@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::columns::Memo;
 use super::frame::{Features, Frame, FrameError, Schema, Workouts};
 
 /// Words that make an activity one on foot.
@@ -142,31 +143,34 @@ pub struct Featurized {
 /// # Errors
 /// [`FrameError::Polars`] when Polars refuses to filter, which no input is known to cause.
 pub fn featurize(workouts: &Frame<Workouts>, activities: &Activities) -> Result<Featurized, FrameError> {
+    featurize_all(workouts.clone(), activities)
+}
+
+/// As [`featurize`], of workouts that nobody needs afterwards: each of their columns is given back as soon as
+/// the features have theirs.
+///
+/// # Errors
+/// As [`featurize`].
+pub fn featurize_all(workouts: Frame<Workouts>, activities: &Activities) -> Result<Featurized, FrameError> {
     let polars = |source| FrameError::Polars {
         frame: Features::NAME,
         source,
     };
     let (keep, skipped) = select(workouts.text("activity_type"), activities);
-    let df = if skipped.is_empty() {
-        workouts.df().clone()
-    } else {
+    let mut columns = workouts.into_columns();
+    columns.retain(|column| column.name() != "activity_type");
+    if !skipped.is_empty() {
         let mask = BooleanChunked::from_slice("keep".into(), &keep);
-        workouts.df().filter(&mask).map_err(polars)?
-    };
-    let take = |name: &str| df.column(name).cloned().map_err(polars);
-    let seconds = take("duration_sec")?;
-    let minutes = seconds
-        .f64()
-        .map_err(polars)?
-        .apply_values(duration_min)
-        .with_name("duration_min".into());
-    let columns = vec![
-        take("workout_id")?,
-        take("workout_date")?,
-        take("avg_pace")?,
-        take("distance_mi")?,
-        minutes.into_column(),
-    ];
+        for column in &mut columns {
+            *column = column.filter(&mask).map_err(polars)?;
+        }
+    }
+    for column in &mut columns {
+        if column.name() == "duration_sec" {
+            let minutes = column.f64().map_err(polars)?.apply_values(duration_min);
+            *column = minutes.with_name("duration_min".into()).into_column();
+        }
+    }
     Ok(Featurized {
         features: Frame::made(columns)?,
         skipped,
@@ -193,16 +197,17 @@ pub fn features_json(avg_pace: Option<f64>, distance_mi: Option<f64>, duration_m
 /// Row by row, whether it stays; and how many of each activity do not.
 fn select(activity: &StringChunked, activities: &Activities) -> (Vec<bool>, BTreeMap<String, u64>) {
     // Years of workouts hold a handful of names: each is split once.
-    let mut counts: BTreeMap<Option<&str>, (bool, u64)> = BTreeMap::new();
+    let mut counts: Memo<Option<&str>, (bool, u64)> = Memo::new();
     let keep = activity
         .iter()
         .map(|name| {
-            let entry = counts.entry(name).or_insert_with(|| (activities.admits(name), 0));
-            entry.1 += 1;
-            entry.0
+            let seen = counts.of(name, || (activities.admits(name), 0));
+            seen.1 += 1;
+            seen.0
         })
         .collect();
     let skipped = counts
+        .sorted()
         .into_iter()
         .filter(|(_, (kept, _))| !kept)
         .map(|(name, (_, count))| (name.unwrap_or_default().to_owned(), count))

@@ -33,7 +33,7 @@ impl Fingerprint {
     }
 }
 
-/// Bytes that are hashed at a time: a call for each number would cost more than its hash.
+/// Bytes that are hashed at a time: a call for each number would cost more than its hash. No result depends on it.
 const BUFFER: usize = 16_384;
 
 /// A fingerprint in the making, of rows that do not fit into memory together.
@@ -49,12 +49,11 @@ impl Digester {
     pub fn add(&mut self, features: &Frame<Features>, bounds: &Bounds) {
         let table = Table::of(features);
         let mut bytes = Vec::with_capacity(2 * BUFFER);
-        for (i, id) in features.ids().iter().enumerate() {
+        for (i, id) in features.ids().downcast_as_array().values_iter().enumerate() {
             let row = table.row(i);
             if !row.admitted(bounds) {
                 continue;
             }
-            let id = id.unwrap_or_default();
             self.rows += 1;
             bytes.extend_from_slice(&(id.len() as u64).to_le_bytes());
             bytes.extend_from_slice(id.as_bytes());

@@ -5,7 +5,7 @@
 //! [`Input`] schemas, which [`Frame::parse`] checks whole.
 //!
 //! Invariants: the columns are exactly those of `S::COLUMNS`, in that order and of those types;
-//! every column is one contiguous chunk; where the schema says `required`, there is no null; the
+//! every column is one contiguous chunk, or one value for all rows; where the schema says `required`, there is no null; the
 //! rows are in strictly ascending byte order of `workout_id`, so two frames merge without a hash.
 //!
 //! Must not know: where rows come from.
@@ -24,6 +24,8 @@
 use std::marker::PhantomData;
 
 use polars::prelude::*;
+
+use super::columns::Texts;
 
 /// The type of a column, in the few types that stages use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +127,6 @@ schema! {
         "model_id": Text false,
         "is_user_override": Flag true,
         "original_ml_classification": Text false,
-        "classification_change_count": Int true,
     }
 }
 
@@ -213,20 +214,20 @@ impl<S: Schema> Frame<S> {
 
     fn check(df: DataFrame) -> Result<Self, FrameError> {
         let polars = |source| FrameError::Polars { frame: S::NAME, source };
+        let height = df.height();
         let mut columns = Vec::with_capacity(S::COLUMNS.len());
         for spec in S::COLUMNS {
             columns.push(checked_column::<S>(&df, spec)?.rechunk());
         }
-        let mut df = DataFrame::new(df.height(), columns).map_err(polars)?;
-        if !strictly_ascending(&df)? {
-            df = df
-                .sort(["workout_id"], SortMultipleOptions::default())
-                .map_err(polars)?;
-            df.rechunk_mut();
-            refuse_duplicates::<S>(&df)?;
+        // Dropped before anything is sorted: each column is then given back as soon as its sorted copy is there.
+        drop(df);
+        if let Some(order) = order_of::<S>(columns[0].str().map_err(polars)?)? {
+            for column in &mut columns {
+                *column = column.take(&order).map_err(polars)?;
+            }
         }
         Ok(Self {
-            df,
+            df: DataFrame::new(height, columns).map_err(polars)?,
             schema: PhantomData,
         })
     }
@@ -234,6 +235,11 @@ impl<S: Schema> Frame<S> {
     /// Rows.
     pub fn height(&self) -> usize {
         self.df.height()
+    }
+
+    /// The columns, in schema order.
+    pub(super) fn into_columns(self) -> Vec<Column> {
+        self.df.into_columns()
     }
 
     /// The DataFrame, for reading.
@@ -246,7 +252,15 @@ impl<S: Schema> Frame<S> {
         self.text("workout_id")
     }
 
-    /// A text column.
+    /// A text column, as it is kept.
+    ///
+    /// # Panics
+    /// When `name` is no text column of `S`.
+    pub fn texts(&self, name: &str) -> Texts<'_> {
+        Texts::of(self.column(name))
+    }
+
+    /// A text column, spelled out where one word stands for all rows ([`Frame::texts`] reads it without).
     ///
     /// # Panics
     /// When `name` is no text column of `S`: a bug in the caller, not in the data.
@@ -335,36 +349,74 @@ fn checked_column<S: Schema>(df: &DataFrame, spec: &ColumnSpec) -> Result<Column
     Ok(column.clone())
 }
 
-fn strictly_ascending(df: &DataFrame) -> Result<bool, FrameError> {
-    let ids = df
-        .column("workout_id")
-        .and_then(|c| c.str())
-        .map_err(|source| FrameError::Polars { frame: "ids", source })?;
-    let mut last: Option<&str> = None;
-    for id in ids.iter() {
-        if last.is_some() && last >= id {
-            return Ok(false);
-        }
-        last = id;
+/// The rows by ascending id, as far as they are not in that order; None where they are. `ids` is one chunk
+/// without nulls.
+fn order_of<S: Schema>(ids: &StringChunked) -> Result<Option<IdxCa>, FrameError> {
+    let ids = ids.downcast_as_array();
+    if ids.values_iter().is_sorted_by(|a, b| a < b) {
+        return Ok(None);
     }
-    Ok(true)
+    let id = |row: &IdxSize| ids.value(*row as usize);
+    let mut order: Vec<IdxSize> = (0..ids.len() as IdxSize).collect();
+    // Stable: it finds the stretches that are in order, and rows mostly come in a few long ones.
+    order.sort_by(|a, b| id(a).cmp(id(b)));
+    match order.windows(2).find(|pair| id(&pair[0]) == id(&pair[1])) {
+        None => Ok(Some(IdxCa::from_vec("order".into(), order))),
+        Some(pair) => Err(FrameError::Duplicate {
+            frame: S::NAME,
+            workout_id: id(&pair[0]).to_owned(),
+        }),
+    }
 }
 
-fn refuse_duplicates<S: Schema>(df: &DataFrame) -> Result<(), FrameError> {
-    let ids = df
-        .column("workout_id")
-        .and_then(|c| c.str())
-        .map_err(|source| FrameError::Polars { frame: S::NAME, source })?;
-    let mut last: Option<&str> = None;
-    for id in ids.iter() {
-        if last.is_some() && last == id {
-            let workout_id = id.unwrap_or_default().to_owned();
-            return Err(FrameError::Duplicate {
-                frame: S::NAME,
-                workout_id,
-            });
-        }
-        last = id;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(ids: &[&str]) -> Result<Frame<Classifications>, FrameError> {
+        let overridden: Vec<bool> = ids.iter().map(|id| id.len() == 1).collect();
+        let columns = vec![
+            Column::new("original_ml_classification".into(), vec![None::<&str>; ids.len()]),
+            Column::new("current_classification".into(), ids),
+            Column::new("workout_id".into(), ids),
+            Column::new("classification_confidence".into(), vec![None::<f64>; ids.len()]),
+            Column::new("model_id".into(), ids),
+            Column::new("is_user_override".into(), overridden),
+        ];
+        Frame::parse(DataFrame::new(ids.len(), columns).expect("columns of one length"))
     }
-    Ok(())
+
+    #[test]
+    fn rows_in_any_order_come_out_by_the_bytes_of_their_ids() {
+        // Two stretches in order, as two backfills leave them, and one id out of place.
+        let found = parsed(&["b", "b1", "é", "a", "a1", "c", "Z", "a longer id than twelve bytes"]).expect("a frame");
+        let order = ["Z", "a", "a longer id than twelve bytes", "a1", "b", "b1", "c", "é"];
+        for column in ["workout_id", "current_classification", "model_id"] {
+            assert!(found.text(column).iter().flatten().eq(order), "{column}");
+        }
+        let ones = found.flag("is_user_override").iter().map(|flag| flag == Some(true));
+        assert!(ones.eq(order.iter().map(|id| id.len() == 1)));
+        assert_eq!(found.text("original_ml_classification").null_count(), order.len());
+        assert_eq!(found.df().first_col_n_chunks(), 1);
+    }
+
+    #[test]
+    fn an_id_that_stands_twice_is_named_wherever_it_stands() {
+        for ids in [["a", "a", "b", "c"], ["b", "c", "a", "a"], ["a", "c", "b", "a"]] {
+            let error = parsed(&ids).expect_err("a twice");
+            assert!(
+                matches!(&error, FrameError::Duplicate { workout_id, .. } if workout_id == "a"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_id_and_no_rows() {
+        assert_eq!(parsed(&[]).expect("an empty frame").height(), 0);
+        let ids = vec![Some("a"), None];
+        let columns = vec![Column::new("workout_id".into(), ids)];
+        let error = Frame::<Workouts>::parse(DataFrame::new(2, columns).expect("one column")).expect_err("a null");
+        assert!(matches!(error, FrameError::Nulls { nulls: 1, .. }), "{error}");
+    }
 }

@@ -5,8 +5,10 @@
 //!
 //! Must not know: the database, tokio, the clock, the environment, entropy.
 
+pub mod calibration;
 pub mod classify;
 mod clustering;
+pub mod columns;
 pub mod decide;
 pub mod diff;
 pub mod features;

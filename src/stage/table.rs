@@ -4,21 +4,25 @@
 //!
 //! Must not know: models.
 
-use std::borrow::Cow;
-
 use polars::prelude::*;
 
 use super::features::Bounds;
 use super::frame::{Features, Frame};
 use crate::time::WorkoutDate;
 
-/// The columns of a [`Features`] frame as slices; an absent number is NaN.
+/// The columns of a [`Features`] frame, borrowed; an absent number is NaN.
 pub(super) struct Table<'a> {
     /// Microseconds of the local calendar.
-    date: Cow<'a, [i64]>,
-    pace: Cow<'a, [f64]>,
-    distance: Cow<'a, [f64]>,
-    duration: Cow<'a, [f64]>,
+    date: &'a [i64],
+    pace: Numbers<'a>,
+    distance: Numbers<'a>,
+    duration: Numbers<'a>,
+}
+
+/// A column of numbers; with gaps it is read through its mask and not copied.
+enum Numbers<'a> {
+    Whole(&'a [f64]),
+    Gaps(&'a <Float64Type as PolarsDataType>::Array),
 }
 
 /// One workout as a model sees it; NaN stands for an absent number.
@@ -35,28 +39,28 @@ pub(super) struct Row {
 }
 
 impl<'a> Table<'a> {
-    /// Borrows the frame's columns; one with nulls is copied.
+    /// Borrows the frame's columns.
     pub fn of(features: &'a Frame<Features>) -> Self {
         Self {
-            date: contiguous(features.micros("workout_date"), 0),
-            pace: contiguous(features.real("avg_pace"), f64::NAN),
-            distance: contiguous(features.real("distance_mi"), f64::NAN),
-            duration: contiguous(features.real("duration_min"), f64::NAN),
+            date: features.micros("workout_date").downcast_as_array().values(),
+            pace: Numbers::of(features.real("avg_pace")),
+            distance: Numbers::of(features.real("distance_mi")),
+            duration: Numbers::of(features.real("duration_min")),
         }
     }
 
     /// Rows.
     pub fn len(&self) -> usize {
-        self.pace.len()
+        self.date.len()
     }
 
     /// Row `i`, counted from 0.
     pub fn row(&self, i: usize) -> Row {
         Row {
             date: WorkoutDate::from_micros(self.date[i]),
-            pace: self.pace[i],
-            distance: self.distance[i],
-            duration: self.duration[i],
+            pace: self.pace.at(i),
+            distance: self.distance.at(i),
+            duration: self.duration.at(i),
         }
     }
 
@@ -74,12 +78,37 @@ impl Row {
     }
 }
 
-fn contiguous<T>(column: &ChunkedArray<T>, absent: T::Native) -> Cow<'_, [T::Native]>
-where
-    T: PolarsNumericType,
-{
-    match column.cont_slice() {
-        Ok(values) => Cow::Borrowed(values),
-        Err(_) => Cow::Owned(column.iter().map(|v| v.unwrap_or(absent)).collect()),
+impl<'a> Numbers<'a> {
+    /// A frame's column: it is one chunk.
+    fn of(column: &'a Float64Chunked) -> Self {
+        let array = column.downcast_as_array();
+        match column.null_count() {
+            0 => Self::Whole(array.values()),
+            _ => Self::Gaps(array),
+        }
+    }
+
+    fn at(&self, i: usize) -> f64 {
+        match self {
+            Self::Whole(values) => values[i],
+            Self::Gaps(array) => array.get(i).unwrap_or(f64::NAN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_number_is_nan_and_the_others_are_themselves() {
+        let column = Float64Chunked::from_iter_options("x".into(), [Some(1.5), None, Some(0.0)].into_iter());
+        let numbers = Numbers::of(&column);
+        assert!(matches!(numbers, Numbers::Gaps(_)));
+        assert_eq!((numbers.at(0), numbers.at(2)), (1.5, 0.0));
+        assert!(numbers.at(1).is_nan());
+        let whole = Float64Chunked::from_slice("x".into(), &[1.5, f64::NAN]);
+        let numbers = Numbers::of(&whole);
+        assert!(matches!(numbers, Numbers::Whole(_)) && numbers.at(0) == 1.5 && numbers.at(1).is_nan());
     }
 }

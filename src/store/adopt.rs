@@ -164,18 +164,17 @@ fn found_rows(
     everything: bool,
     now: Timestamp,
 ) -> Vec<HistoryRow> {
-    let folded = gathered.fold.replay.states();
+    let fold = &gathered.fold;
     let workouts: BTreeSet<&str> = if everything {
-        let all = stored.keys().chain(folded.keys()).map(String::as_str);
-        all.chain(gathered.fold.unjoined()).collect()
+        stored.keys().map(String::as_str).chain(fold.workouts()).collect()
     } else {
         gathered.touched.iter().map(String::as_str).collect()
     };
     let differs = |workout: &&str| {
         let state = stored.get(*workout).map(|(state, _)| state);
-        gathered.fold.is_unjoined(workout) || compare(state, folded.get(*workout)).is_some()
+        fold.is_unjoined(workout) || compare(state, fold.state(workout)).is_some()
     };
-    let row = |workout: &str| found_row(workout, stored.get(workout), folded.get(workout), now);
+    let row = |workout: &str| found_row(workout, stored.get(workout), fold.state(workout), now);
     workouts.into_iter().filter(differs).map(row).collect()
 }
 

@@ -8,7 +8,6 @@
 //!
 //! Must not know: how windows are cut, or what order they are done in.
 
-use crate::audit::chain::Link;
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Expect, Insert, Statement, Step, Transaction};
 use crate::db::value::{Params, Row};
@@ -17,7 +16,7 @@ use crate::sql;
 use crate::time::{Timestamp, WorkoutDate};
 
 use super::runs::{OutcomeCounts, RowCounts, RunFailure};
-use super::write::{VerdictChunk, Written, as_conflict};
+use super::write::{SealedChunk, Written, as_conflict};
 use super::{Store, StoreError};
 
 static LIST: Statement = sql!("query/backfill_list");
@@ -285,7 +284,7 @@ impl Store {
             .await
     }
 
-    /// Writes one chunk of a window in one transaction that extends the chain from `head`; the last one,
+    /// Writes one chunk of a window in one transaction that extends the chain from the head it was sealed to; the last one,
     /// with `done`, marks the window as completed.
     ///
     /// # Errors
@@ -294,11 +293,10 @@ impl Store {
     pub async fn write_window(
         &self,
         key: &WindowKey<'_>,
-        chunk: &VerdictChunk<'_>,
-        head: &Link,
+        chunk: SealedChunk,
         done: Option<&WindowDone>,
     ) -> Result<Written, StoreError> {
-        let (transaction, written) = chunk.transaction(head);
+        let SealedChunk { transaction, written } = chunk;
         let transaction = match done {
             Some(done) => key.complete(transaction, done),
             None => transaction,

@@ -1,6 +1,6 @@
 //! `workout_ml_classifications`: the stored state, read.
 //!
-//! Why: the diff needs seven columns of every row, people want one row whole, and `classifications`
+//! Why: the diff needs six columns of every row, people want one row whole, and `classifications`
 //! prints the verdict beside the workout it is about.
 //!
 //! Invariants: frames come back ascending by workout id; labels are text, because older tools wrote
@@ -14,10 +14,11 @@ use crate::db::error::DbError;
 use crate::db::statement::Statement;
 use crate::db::value::{Params, Row, Value};
 use crate::sql;
+use crate::stage::columns::Words;
 use crate::stage::frame::{Classifications, Frame, FrameError};
 use crate::time::{Timestamp, WorkoutDate};
 
-use super::workouts::Window;
+use super::workouts::{Reals, Window};
 use super::{Store, StoreError};
 
 static LOAD_ALL: Statement = sql!("query/load_classifications");
@@ -26,44 +27,56 @@ static CLASSIFIED_IDS: Statement = sql!("query/classified_ids");
 static LIST: Statement = sql!("query/list_classifications");
 static BY_ID: Statement = sql!("query/classification_by_id");
 
-#[derive(Default)]
+/// Column builders that a row is appended to straight from the wire.
 pub(super) struct Builders {
-    ids: Vec<String>,
-    labels: Vec<String>,
-    confidences: Vec<Option<f64>>,
-    models: Vec<Option<String>>,
-    overrides: Vec<bool>,
-    originals: Vec<Option<String>>,
-    counts: Vec<i64>,
+    ids: StringChunkedBuilder,
+    labels: Words,
+    confidences: Reals,
+    models: Words,
+    overrides: BooleanChunkedBuilder,
+    originals: Words,
+}
+
+impl Default for Builders {
+    fn default() -> Self {
+        Self {
+            ids: StringChunkedBuilder::new("workout_id".into(), 0),
+            labels: Words::default(),
+            confidences: Reals::new("classification_confidence".into(), 0),
+            models: Words::default(),
+            overrides: BooleanChunkedBuilder::new("is_user_override".into(), 0),
+            originals: Words::default(),
+        }
+    }
 }
 
 impl Builders {
     pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), DbError> {
-        self.ids.push(row.text(0)?.to_owned());
-        self.labels.push(row.text(1)?.to_owned());
-        self.confidences.push(row.opt_real(2)?);
-        self.models.push(row.opt_string(3)?);
-        self.overrides.push(row.opt_int(4)?.unwrap_or(0) != 0);
-        self.originals.push(row.opt_string(5)?);
-        self.counts.push(row.opt_int(6)?.unwrap_or(0));
+        self.ids.append_value(row.text(0)?);
+        self.labels.push(Some(row.text(1)?));
+        self.confidences.append_option(row.opt_real(2)?);
+        self.models.push(row.opt_text(3)?);
+        self.overrides.append_value(row.opt_int(4)?.unwrap_or(0) != 0);
+        self.originals.push(row.opt_text(5)?);
         Ok(())
     }
 
     pub(super) fn finish(self) -> Result<Frame<Classifications>, StoreError> {
-        let height = self.ids.len();
-        let columns = vec![
-            Column::new("workout_id".into(), self.ids),
-            Column::new("current_classification".into(), self.labels),
-            Column::new("classification_confidence".into(), self.confidences),
-            Column::new("model_id".into(), self.models),
-            Column::new("is_user_override".into(), self.overrides),
-            Column::new("original_ml_classification".into(), self.originals),
-            Column::new("classification_change_count".into(), self.counts),
-        ];
-        let df = DataFrame::new(height, columns).map_err(|source| FrameError::Polars {
+        let polars = |source| FrameError::Polars {
             frame: "classifications",
             source,
-        })?;
+        };
+        let ids = self.ids.finish();
+        let height = ids.len();
+        let columns = vec![
+            ids.into_column(),
+            self.labels.finish("current_classification").map_err(polars)?,
+            self.confidences.finish().into_column(),
+            self.models.finish("model_id").map_err(polars)?,
+            self.overrides.finish().into_column(),
+            self.originals.finish("original_ml_classification").map_err(polars)?,
+        ];
+        let df = DataFrame::new(height, columns).map_err(polars)?;
         Ok(Frame::parse(df)?)
     }
 }

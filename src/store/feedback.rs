@@ -16,6 +16,7 @@ use crate::vocab::FeedbackType;
 use super::{Store, StoreError, settled};
 
 static LIST: Statement = sql!("query/list_feedback");
+static WHERE_ANY_WAITS: Statement = sql!("query/feedback_where_any_waits");
 static LATEST: Statement = sql!("query/latest_feedback");
 
 pub(super) static INSERT: Insert = Insert {
@@ -150,6 +151,15 @@ impl Store {
     pub async fn feedback(&self, unprocessed: bool) -> Result<Vec<StoredFeedback>, StoreError> {
         let params = Params::none().with("unprocessed", unprocessed);
         self.rows(&LIST, &params, decode).await
+    }
+
+    /// All that people said, oldest first, where no model has learnt from some of it; nothing where they have
+    /// learnt from all.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn feedback_where_any_waits(&self) -> Result<Vec<StoredFeedback>, StoreError> {
+        self.rows(&WHERE_ANY_WAITS, &Params::none(), decode).await
     }
 
     /// A person's latest word on a workout, or None.

@@ -2,7 +2,8 @@
 //!
 //! Why: a table that was overwritten breaks every row, and the one broken segment must not drown in them.
 //!
-//! Invariants: of one kind at most [`MAX_OF_KIND`] are listed, and all are counted.
+//! Invariants: of one kind at most [`MAX_OF_KIND`] are listed, the first ones of the order in which they belong,
+//! and all are counted.
 //!
 //! Must not know: how they are found.
 
@@ -59,9 +60,93 @@ impl Findings {
     }
 }
 
+/// Findings in order of `K`, whatever the order in which they come: of each kind the first [`MAX_OF_KIND`] are
+/// kept, and all are counted.
+#[derive(Debug)]
+pub(super) struct FirstOfKind<K> {
+    kept: BTreeMap<&'static str, BTreeMap<K, Finding>>,
+    count: u64,
+}
+
+impl<K> Default for FirstOfKind<K> {
+    fn default() -> Self {
+        Self {
+            kept: BTreeMap::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<K: Ord> FirstOfKind<K> {
+    /// Counts a finding, and keeps it where it is among the first of its kind. No two have the same key.
+    pub(super) fn push(&mut self, key: K, finding: Finding) {
+        self.count += 1;
+        self.keep(key, finding);
+    }
+
+    fn keep(&mut self, key: K, finding: Finding) {
+        let kept = self.kept.entry(finding.kind).or_default();
+        if kept.len() as u64 >= MAX_OF_KIND && kept.last_key_value().is_some_and(|(last, _)| *last < key) {
+            return;
+        }
+        kept.insert(key, finding);
+        if kept.len() as u64 > MAX_OF_KIND {
+            kept.pop_last();
+        }
+    }
+
+    /// The findings of both.
+    #[must_use]
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.count += other.count;
+        for (key, finding) in other.kept.into_values().flatten() {
+            self.keep(key, finding);
+        }
+        self
+    }
+
+    /// Appends those that were kept, in order, and the number of all. No kind of them may be in `findings` yet.
+    pub(super) fn append_to(self, findings: &mut Findings) {
+        findings.count += self.count;
+        let in_order: BTreeMap<K, Finding> = self.kept.into_values().flatten().collect();
+        findings.listed.extend(in_order.into_values());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn finding(kind: &'static str, workout: u64) -> Finding {
+        Finding {
+            kind,
+            segment_id: None,
+            workout_id: Some(format!("{workout:05}")),
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_comes_in_any_order_and_in_parts_is_listed_as_if_it_came_in_order() {
+        let all: Vec<(u64, &str)> = (0..3_000)
+            .map(|n| (n, if n % 7 == 0 { "label" } else { "joins" }))
+            .collect();
+        let mut expected = Findings::default();
+        for (key, kind) in &all {
+            expected.push(finding(kind, *key));
+        }
+        let mut parts: [FirstOfKind<u64>; 3] = Default::default();
+        for at in 0..all.len() {
+            // 1,009 is prime: every finding once, in no order.
+            let (key, kind) = all[at * 1_009 % all.len()];
+            parts[at % 3].push(key, finding(kind, key));
+        }
+        let mut found = Findings::default();
+        let [a, b, c] = parts;
+        c.with(a).with(b).append_to(&mut found);
+        assert_eq!(found.listed, expected.listed);
+        assert_eq!((found.count, found.listed.len() as u64), (3_000, 2 * MAX_OF_KIND));
+    }
 
     #[test]
     fn one_kind_cannot_crowd_out_another() {

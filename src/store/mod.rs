@@ -24,9 +24,11 @@ pub mod privileges;
 pub mod probe;
 pub mod quarantine;
 pub mod replay;
+pub mod report;
 pub mod runs;
 pub mod segments;
 pub mod slices;
+pub mod standings;
 pub mod taught;
 pub mod undo;
 pub mod verify;
@@ -92,6 +94,14 @@ pub enum StoreError {
         status: String,
         /// Why, as the ledger has it.
         why: String,
+    },
+    /// What does not fit into memory could not be put on the disk, or not be read back.
+    #[error("cannot use a temporary file in '{}': {detail}", folder.display())]
+    Spill {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// The system's message.
+        detail: String,
     },
     /// A compare-and-swap lost to another writer.
     #[error(

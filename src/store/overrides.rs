@@ -96,6 +96,7 @@ impl LabelChange<'_> {
                 previous: Some(self.previous),
                 label: self.label,
                 confidence: Some(confidence),
+                same_confidence: false,
                 method: Some(method),
                 source,
                 features: self.features.clone(),

@@ -3,24 +3,25 @@
 //! Why: `verify`, `state --as-of` and adoption must fold the same rows in the same order, or each would
 //! have a truth of its own.
 //!
-//! Invariants: only reads; memory grows with workouts, never with the history.
+//! Invariants: only reads; the fold of one workout ([`Line`]) holds one state, that of all ([`Fold`]) one for
+//! each workout.
 //!
 //! Must not know: what to do where the fold and the state differ.
 
 use std::collections::BTreeMap;
 
 use crate::audit::encoding::HistoryRowRef;
-use crate::audit::replay::{Entry, Folded, Replay, State};
+use crate::audit::replay::{Entry, Folded, Replay, State, StateOf, Text, fold};
 use crate::db::error::DbError;
 use crate::db::statement::Statement;
 use crate::db::value::{Params, Row};
 use crate::sql;
 use crate::time::Timestamp;
 
-use super::findings::{Finding, Findings};
+use super::findings::Finding;
 use super::{Store, StoreError};
 
-pub(super) static HISTORY: Statement = sql!("query/verify_history");
+pub(super) static HISTORY: Statement = sql!("query/sealed_history");
 static AS_OF: Statement = sql!("query/replay_history");
 
 /// A row of [`HISTORY`]: the row as it is sealed, its number, and the segment that seals it.
@@ -73,82 +74,131 @@ fn entry_of<'r>(row: &HistoryRowRef<'r>) -> Entry<'r> {
     }
 }
 
+/// Where a row stands in the order of sealing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// The segment that seals it; None where none does, which comes last.
+    pub(super) segment_id: Option<i64>,
+    pub(super) history_id: i64,
+}
+
 /// The rows of one workout that do not follow.
 struct Unjoined {
     first: Finding,
     rows: u64,
 }
 
-/// The fold, with what does not follow and what was found when rows of others were adopted.
-#[derive(Default)]
-pub(super) struct Fold {
-    pub(super) replay: Replay,
-    unjoined: BTreeMap<String, Unjoined>,
-    /// What the rows that say how a workout was found differ by, and what they settled.
-    pub(super) notes: Findings,
+/// The fold of one workout, with what does not follow.
+pub(super) struct Line<S> {
+    /// What its rows fold to, so far.
+    pub(super) state: Option<StateOf<S>>,
+    unjoined: Option<Unjoined>,
 }
 
-impl Fold {
-    pub(super) fn push(&mut self, sealed: &Sealed<'_>) {
-        let (workout, segment_id) = (sealed.row.workout_id, sealed.place);
-        match self.replay.push(&entry_of(&sealed.row)) {
+impl<S> Default for Line<S> {
+    fn default() -> Self {
+        Self {
+            state: None,
+            unjoined: None,
+        }
+    }
+}
+
+impl<S> Line<S> {
+    /// Folds the next row in. `note` gets what the rows that say how a workout was found differ by, and what
+    /// they settled.
+    pub(super) fn push<'a>(&mut self, at: Place, entry: &Entry<'a>, mut note: impl FnMut(Finding))
+    where
+        S: Text<'a>,
+    {
+        let finding = |kind: &'static str, detail: String| Finding {
+            kind,
+            segment_id: at.segment_id,
+            workout_id: Some(entry.workout_id.to_owned()),
+            detail,
+        };
+        match fold(&mut self.state, entry) {
             Ok(Folded::Continued | Folded::Testimony(None)) => {}
             Ok(Folded::Testimony(Some(label))) => {
-                let new = sealed.row.new_classification;
+                let new = entry.new;
                 let detail = format!("a person's label '{label}' was overwritten by others with '{new}'");
-                self.notes.add("adopted_override", segment_id, Some(workout), detail);
+                note(finding("adopted_override", detail));
             }
             Ok(Folded::Found(differs)) => {
                 // What was found was looked at and taken over: what did not join up before is explained.
-                if let Some(unjoined) = self.unjoined.remove(workout) {
-                    self.notes.push(Finding {
+                if let Some(unjoined) = self.unjoined.take() {
+                    note(Finding {
                         kind: "adopted_joins",
                         ..unjoined.first
                     });
                 }
                 if let Some((kind, detail)) = differs {
-                    self.notes.add(adopted(kind), segment_id, Some(workout), detail);
+                    note(finding(adopted(kind), detail));
                 }
             }
-            Err(disjoint) => {
-                let detail = format!("history row {}: {disjoint}", sealed.history_id);
-                let unjoined = self.unjoined.entry(workout.to_owned());
-                unjoined.and_modify(|u| u.rows += 1).or_insert_with(|| Unjoined {
-                    first: Finding {
-                        kind: "joins",
-                        segment_id,
-                        workout_id: Some(workout.to_owned()),
-                        detail,
-                    },
-                    rows: 1,
-                });
+            Err(disjoint) => match &mut self.unjoined {
+                Some(unjoined) => unjoined.rows += 1,
+                None => {
+                    let detail = format!("history row {}: {disjoint}", at.history_id);
+                    let first = finding("joins", detail);
+                    self.unjoined = Some(Unjoined { first, rows: 1 });
+                }
+            },
+        }
+    }
+
+    /// True where rows do not follow and nothing explains it.
+    pub(super) fn is_unjoined(&self) -> bool {
+        self.unjoined.is_some()
+    }
+
+    /// The finding on rows that do not follow.
+    pub(super) fn joins(&self) -> Option<Finding> {
+        let Unjoined { first, rows } = self.unjoined.as_ref()?;
+        let mut finding = first.clone();
+        if *rows > 1 {
+            finding.detail = format!("{}; {} more rows after it do not follow either", first.detail, rows - 1);
+        }
+        Some(finding)
+    }
+}
+
+/// The fold of every workout. Memory grows with their number.
+#[derive(Default)]
+pub(super) struct Fold {
+    lines: BTreeMap<String, Line<String>>,
+}
+
+impl Fold {
+    pub(super) fn push(&mut self, sealed: &Sealed<'_>) {
+        let at = Place {
+            segment_id: sealed.place,
+            history_id: sealed.history_id,
+        };
+        let entry = entry_of(&sealed.row);
+        match self.lines.get_mut(entry.workout_id) {
+            Some(line) => line.push(at, &entry, drop),
+            None => {
+                let line = self.lines.entry(entry.workout_id.to_owned()).or_default();
+                line.push(at, &entry, drop);
             }
         }
     }
 
+    /// The workouts that have a folded state, or rows that do not follow.
+    pub(super) fn workouts(&self) -> impl Iterator<Item = &str> {
+        let told = self.lines.iter().filter(|(_, l)| l.state.is_some() || l.is_unjoined());
+        told.map(|(id, _)| id.as_str())
+    }
+
+    /// What a workout's rows fold to.
+    pub(super) fn state(&self, workout_id: &str) -> Option<&State> {
+        self.lines.get(workout_id)?.state.as_ref()
+    }
+
     /// True where rows of the workout do not follow and nothing explains it.
     pub(super) fn is_unjoined(&self, workout_id: &str) -> bool {
-        self.unjoined.contains_key(workout_id)
-    }
-
-    /// The workouts whose rows do not follow.
-    pub(super) fn unjoined(&self) -> impl Iterator<Item = &str> {
-        self.unjoined.keys().map(String::as_str)
-    }
-
-    /// The findings on rows that do not follow, by workout.
-    pub(super) fn joins(&self) -> impl Iterator<Item = Finding> + '_ {
-        self.unjoined.values().map(|u| match u.rows {
-            1 => u.first.clone(),
-            rows => Finding {
-                detail: format!(
-                    "{}; {} more rows after it do not follow either",
-                    u.first.detail,
-                    rows - 1
-                ),
-                ..u.first.clone()
-            },
-        })
+        self.lines.get(workout_id).is_some_and(Line::is_unjoined)
     }
 }
 
@@ -166,7 +216,7 @@ fn adopted(kind: &'static str) -> &'static str {
     }
 }
 
-/// A row of `verify_state` or `stored_state`: the workout and its stored state.
+/// A row of `stored_state`: the workout and its stored state.
 pub(super) fn state_of(row: &Row<'_>) -> Result<(String, State), DbError> {
     let owned = |index| Ok::<_, DbError>(row.opt_text(index)?.map(str::to_owned));
     let state = State {

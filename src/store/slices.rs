@@ -1,15 +1,16 @@
 //! Workouts in portions: what does not fit into memory at once, or need not.
 //!
-//! Why: a backfill goes over more workouts than it may hold. It reads a window by its dates, the state of
-//! just those workouts, and, to choose a model, the whole source a slice at a time.
+//! Why: a backfill goes over more workouts than it may hold. It cuts a window into stretches, reads each with
+//! the state of just those workouts, and, to choose a model, the whole source a slice at a time.
 //!
-//! Invariants: only reads; a slice holds at most the given number of rows.
+//! Invariants: only reads; a slice holds at most the given number of rows; the stretches of a window follow one
+//! another without gap or overlap, whatever is written while they are read.
 //!
 //! Must not know: what is done with a slice.
 
 use crate::db::error::DbError;
 use crate::db::statement::Statement;
-use crate::db::value::{Params, Row, Value};
+use crate::db::value::{Params, Row};
 use crate::sql;
 use crate::stage::frame::{Classifications, Frame};
 use crate::time::WorkoutDate;
@@ -17,28 +18,113 @@ use crate::time::WorkoutDate;
 use super::workouts::{self, LOAD_ALL, LOAD_WINDOW, LoadedWorkouts, Window};
 use super::{Store, StoreError, classifications};
 
-static BETWEEN: Statement = sql!("query/load_workouts_between");
+static STRETCH: Statement = sql!("query/load_workouts_stretch");
+static STRETCH_STATE: Statement = sql!("query/classifications_stretch");
+static STRETCH_END: Statement = sql!("query/stretch_end");
 static RANGE: Statement = sql!("query/workout_range");
 static COUNT: Statement = sql!("query/workout_count");
-static STATE_OF: Statement = sql!("query/classifications_of");
 static ANY: Statement = sql!("query/classified_any");
 
-/// Workouts that one statement asks for by id; a power of two.
-const IDS_A_STATEMENT: usize = 512;
+/// A place in the order of dates and, within a date, of keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The date.
+    pub date: WorkoutDate,
+    /// The key; None: before all workouts of the date.
+    pub id: Option<String>,
+}
+
+impl Place {
+    /// Before all workouts of a date.
+    pub fn start_of(date: WorkoutDate) -> Self {
+        Self { date, id: None }
+    }
+}
+
+/// Neighbouring workouts in the order of date and key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// Inclusive.
+    pub from: Place,
+    /// Exclusive.
+    pub to: Place,
+}
+
+impl Stretch {
+    fn params(&self) -> Params {
+        Params::none()
+            .with("from", self.from.date)
+            .with("from_id", self.from.id.as_deref())
+            .with("to", self.to.date)
+            .with("to_id", self.to.id.as_deref())
+    }
+}
 
 impl Store {
-    /// The workouts dated in `[from, to)`, as stages take them.
+    /// The workouts dated in `[from, to)` as stretches of `rows` workouts, the last of fewer, in order; at least
+    /// one. A stretch has more where workouts are added after it was cut.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn stretches(&self, from: WorkoutDate, to: WorkoutDate, rows: usize) -> Result<Vec<Stretch>, StoreError> {
+        let (mut start, end) = (Place::start_of(from), Place::start_of(to));
+        let mut stretches = Vec::new();
+        while let Some(next) = self.stretch_end(&start, to, rows.max(1)).await? {
+            // Dates are compared to the second here and as they are in the database: no step back ever.
+            if next <= start {
+                break;
+            }
+            let from = std::mem::replace(&mut start, next.clone());
+            stretches.push(Stretch { from, to: next });
+        }
+        stretches.push(Stretch { from: start, to: end });
+        Ok(stretches)
+    }
+
+    /// The place that `rows` workouts after `from` come before; None where there are no more dated before `to`.
+    async fn stretch_end(&self, from: &Place, to: WorkoutDate, rows: usize) -> Result<Option<Place>, StoreError> {
+        let params = Params::none()
+            .with("from", from.date)
+            .with("from_id", from.id.as_deref())
+            .with("to", to)
+            .with("rows", rows as i64);
+        let mut end = None;
+        let each = |row: &Row<'_>| {
+            // A row that cannot be read is refused where it is loaded; here the next one serves as well.
+            if let (None, Ok(Some(micros)), Ok(id)) = (&end, row.opt_micros(0), row.text(1)) {
+                end = Some(Place {
+                    date: WorkoutDate::from_micros(micros),
+                    id: Some(id.to_owned()),
+                });
+            }
+            Ok(())
+        };
+        self.db.query(&STRETCH_END, &params, each).await?;
+        Ok(end)
+    }
+
+    /// The workouts of a stretch, as stages take them.
     ///
     /// # Errors
     /// [`StoreError::Db`] for the database, [`StoreError::Frame`] where an id stands twice.
-    pub async fn workouts_between(&self, from: WorkoutDate, to: WorkoutDate) -> Result<LoadedWorkouts, StoreError> {
+    pub async fn stretch_workouts(&self, stretch: &Stretch) -> Result<LoadedWorkouts, StoreError> {
         let mut builders = workouts::Builders::default();
-        let params = Params::none().with("from", from).with("to", to);
         let each = |row: &Row<'_>| {
             builders.push(row);
             Ok(())
         };
-        self.db.query(&BETWEEN, &params, each).await?;
+        self.db.query(&STRETCH, &stretch.params(), each).await?;
+        builders.finish()
+    }
+
+    /// The stored state of the workouts of a stretch.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`], [`StoreError::Frame`].
+    pub async fn stretch_state(&self, stretch: &Stretch) -> Result<Frame<Classifications>, StoreError> {
+        let mut builders = classifications::Builders::default();
+        let params = stretch.params();
+        self.db.query(&STRETCH_STATE, &params, |row| builders.push(row)).await?;
         builders.finish()
     }
 
@@ -46,7 +132,7 @@ impl Store {
     /// `keep` is true for by their id.
     ///
     /// # Errors
-    /// As [`Store::workouts_between`]; and whatever `each` refuses.
+    /// As [`Store::stretch_workouts`]; and whatever `each` refuses.
     pub async fn workouts_in_slices(
         &self,
         window: Window,
@@ -116,25 +202,5 @@ impl Store {
     pub async fn has_classifications(&self) -> Result<bool, StoreError> {
         let rows = self.db.query(&ANY, &Params::none(), |_| Ok::<_, DbError>(())).await?;
         Ok(rows > 0)
-    }
-
-    /// The stored state of those of `ids` that have one.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`], [`StoreError::Frame`].
-    pub async fn classifications_of(&self, ids: &[&str]) -> Result<Frame<Classifications>, StoreError> {
-        let mut builders = classifications::Builders::default();
-        for some in ids.chunks(IDS_A_STATEMENT) {
-            // Filled up with the last id to a power of two: ten texts to prepare and keep, and not one for each
-            // number of ids.
-            let filled = some.iter().chain(some.last().into_iter().cycle());
-            let list = filled
-                .take(some.len().next_power_of_two())
-                .map(|id| Value::from(*id))
-                .collect();
-            let params = Params::none().with_list("ids", list);
-            self.db.query(&STATE_OF, &params, |row| builders.push(row)).await?;
-        }
-        builders.finish()
     }
 }

@@ -2,37 +2,54 @@
 //!
 //! Why: "the classifications are exactly what the history says" is a claim that anyone can check.
 //!
-//! Invariants: only reads; rows are streamed, and memory grows with workouts and segments, never with
-//! the history (but for the segments that are broken, whose rows are read again to name the one); every
-//! break is reported, not only the first.
+//! How: history and state are each read once, side by side ([`read`]), in the order in which they lie on the
+//! server's disk. What is read is hashed into the tree of its segment, and what replay needs of it is sorted
+//! into partitions of whole workouts ([`gather`]), on the disk where they do not fit; then partition by
+//! partition is replayed and compared ([`settle`]).
+//!
+//! Invariants: only reads; memory grows with segments, never with workouts or history rows (but for the
+//! segments that are broken, whose rows are read again to name the one); every break is reported, not only
+//! the first.
 //!
 //! Must not know: what to do about a finding.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod gather;
+mod partitions;
+mod read;
+mod record;
+mod settle;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use serde::Serialize;
+use tokio::task::JoinError;
 
 use crate::audit::anchor::Anchor;
 use crate::audit::chain::{self, Link, Segment};
 use crate::audit::encoding::ENCODING_VERSION;
 use crate::audit::leaves;
 use crate::audit::merkle::Merkle;
-use crate::audit::replay::{State, compare};
 use crate::db::error::DbError;
 use crate::db::statement::Statement;
 use crate::db::value::{Params, Row};
 use crate::sql;
 
 use super::findings::{Finding, Findings};
-use super::replay::{Fold, HISTORY, Sealed, sealed_of, state_of};
 use super::{Store, StoreError};
 
-static STATE: Statement = sql!("query/verify_state");
+use gather::{Adopted, Broken, Gathered};
+pub use partitions::Spill;
+use settle::{Settled, settle};
+
 static ORPHANS: Statement = sql!("query/orphan_segments");
+static ADOPTED: Statement = sql!("query/adopted_ranges");
 
 /// Of more broken segments than this the rows are not named: reading them all again would take memory
 /// that grows with the history.
 const MAX_NAMED: usize = 20;
+/// So often is looked again where something was found while others wrote.
+const TRIES: u32 = 3;
 
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,65 +83,9 @@ pub struct Verification {
     pub end: Link,
 }
 
-/// Rows of one workout that no segment seals.
-struct Unsealed {
-    first: i64,
-    rows: u64,
-}
-
-/// The trees over the rows as they are stored, and the fold of them.
-#[derive(Default)]
-struct History {
-    trees: BTreeMap<i64, Merkle>,
-    fold: Fold,
-    rows: u64,
-    adopted: BTreeMap<i64, u64>,
-    unsealed: BTreeMap<String, Unsealed>,
-    scratch: Vec<u8>,
-}
-
-impl History {
-    fn push(&mut self, sealed: &Sealed<'_>) {
-        self.rows += 1;
-        self.fold.push(sealed);
-        let Some(segment_id) = sealed.place else {
-            let workout = self.unsealed.entry(sealed.row.workout_id.to_owned());
-            workout.and_modify(|u| u.rows += 1).or_insert(Unsealed {
-                first: sealed.history_id,
-                rows: 1,
-            });
-            return;
-        };
-        if sealed.row.segment_id.is_none() {
-            *self.adopted.entry(segment_id).or_default() += 1;
-        }
-        let leaf = sealed.row.leaf_hash(&mut self.scratch);
-        self.trees.entry(segment_id).or_default().push(leaf);
-    }
-
-    /// What is to say of rows that are sealed by nothing, or by the segment that took them in.
-    fn report(&self, stored: &BTreeMap<String, State>, findings: &mut Findings, notes: &mut Findings) {
-        for (segment_id, rows) in &self.adopted {
-            let detail = format!("{rows} rows that others wrote were adopted as they were found");
-            notes.add("adopted_rows", Some(*segment_id), None, detail);
-        }
-        for (workout, Unsealed { first, rows }) in &self.unsealed {
-            let mut detail = match rows {
-                1 => format!("history row {first} was written by others and is sealed by no segment"),
-                _ => format!("{rows} history rows from {first} on were written by others and are sealed by no segment"),
-            };
-            if let Some((_, differs)) = compare(stored.get(workout), self.fold.replay.states().get(workout)) {
-                detail = format!("{detail}; {differs}");
-            }
-            findings.add("unsealed", None, Some(workout), detail);
-        }
-        self.fold.joins().for_each(|finding| findings.push(finding));
-    }
-}
-
 /// Follows the chain and compares each segment with the rows that are stored for it. Returns the
 /// segments whose rows are not what they seal.
-fn check_segments(segments: &[Segment], trees: &BTreeMap<i64, Merkle>, findings: &mut Findings) -> Vec<Segment> {
+fn check_segments(segments: &[Segment], trees: &HashMap<i64, Merkle>, findings: &mut Findings) -> Vec<Segment> {
     let mut link = Link::genesis();
     let (empty, mut broken) = (Merkle::new(), Vec::new());
     for segment in segments {
@@ -143,97 +104,124 @@ fn check_segments(segments: &[Segment], trees: &BTreeMap<i64, Merkle>, findings:
     broken
 }
 
-/// Names the segments that rows and lists know of and the chain does not.
-fn check_gaps(segments: &[Segment], trees: &BTreeMap<i64, Merkle>, orphans: &[i64], findings: &mut Findings) {
-    let known: BTreeSet<i64> = segments.iter().map(|s| s.segment_id).collect();
-    for (segment_id, tree) in trees.iter().filter(|(id, _)| !known.contains(id)) {
-        let rows = tree.len();
+/// Names the segments that rows and lists know of and the chain does not. A list whose segment is not in the
+/// chain and has rows all the same is told of by those.
+fn check_gaps(unknown: &BTreeMap<i64, u64>, orphans: &[i64], findings: &mut Findings) {
+    for (segment_id, rows) in unknown {
         let detail = format!("{rows} history rows name segment {segment_id}, which is not in the chain");
         findings.add("gap", Some(*segment_id), None, detail);
     }
-    for segment_id in orphans.iter().filter(|id| !trees.contains_key(id)) {
+    for segment_id in orphans.iter().filter(|id| !unknown.contains_key(id)) {
         let detail =
             format!("the list of its leaves is there, and neither segment {segment_id} nor its rows are: it was cut");
         findings.add("gap", Some(*segment_id), None, detail);
     }
 }
 
-/// Compares the stored state with the folded one, in order of workout. Workouts with unsealed rows have
-/// been told of already.
-fn check_state(stored: &BTreeMap<String, State>, history: &History, findings: &mut Findings) {
-    let folded = history.fold.replay.states();
-    let workouts: BTreeSet<&String> = stored.keys().chain(folded.keys()).collect();
-    for workout in workouts {
-        if history.unsealed.contains_key(workout) {
-            continue;
-        }
-        if let Some((kind, detail)) = compare(stored.get(workout), folded.get(workout)) {
-            findings.add(kind, None, Some(workout), detail);
-        }
-    }
-}
-
 impl Store {
-    /// Re-hashes the whole history, follows the chain, replays, and compares. `on_rows` is told how many
-    /// history rows are through, now and then.
+    /// Re-hashes the whole history, follows the chain, replays, and compares, all in memory. `on_rows` is told
+    /// how many history rows are through, now and then.
     ///
     /// # Errors
     /// [`StoreError::Db`]. What is wrong with the data is a finding, not an error.
     pub async fn verify(&self, on_rows: impl FnMut(u64) + Send) -> Result<Verification, StoreError> {
-        self.verify_against(None, on_rows).await
+        self.verify_against(None, Spill::never(), on_rows).await
     }
 
-    /// As [`Store::verify`], and holds the chain against a head that was written down elsewhere.
+    /// As [`Store::verify`]; holds the chain against a head that was written down elsewhere, and puts what
+    /// replay needs where `spill` says.
     ///
     /// # Errors
-    /// As [`Store::verify`].
+    /// As [`Store::verify`]; [`StoreError::Spill`] where that place cannot be used.
     pub async fn verify_against(
         &self,
         anchor: Option<&Anchor>,
+        spill: Spill,
         mut on_rows: impl FnMut(u64) + Send,
     ) -> Result<Verification, StoreError> {
-        let mut history = History::default();
-        let segments = self.segments().await?;
-        let each = |row: &Row<'_>| {
-            history.push(&sealed_of(row)?);
-            if history.rows.is_multiple_of(4_096) {
-                on_rows(history.rows);
+        let mut tries = 1;
+        loop {
+            let verified = self.verify_once(anchor, spill.clone(), &mut on_rows).await?;
+            // Chain, history and state are read by a statement each. What a writer has committed in between is
+            // in one and not yet in another, which looks like tampering and is none.
+            if verified.ok || tries == TRIES || self.chain_head().await? == verified.end {
+                return Ok(verified);
             }
-            Ok(())
-        };
-        self.db.query(&HISTORY, &Params::none(), each).await?;
-        let stored = self.stored_states().await?;
+            tries += 1;
+        }
+    }
+
+    async fn verify_once(
+        &self,
+        anchor: Option<&Anchor>,
+        spill: Spill,
+        on_rows: &mut (impl FnMut(u64) + Send),
+    ) -> Result<Verification, StoreError> {
+        let segments = self.segments().await?;
         let orphans = self.orphan_segments().await?;
+        let (gathered, settled) = self.read_everything(&segments, spill, on_rows).await?;
 
         let mut findings = Findings::default();
-        let broken = check_segments(&segments, &history.trees, &mut findings);
-        check_gaps(&segments, &history.trees, &orphans, &mut findings);
+        let broken = check_segments(&segments, &gathered.trees, &mut findings);
+        check_gaps(&gathered.unknown, &orphans, &mut findings);
         self.name_rows(&broken, &mut findings).await?;
         if let Some(Err(error)) = anchor.map(|anchor| anchor.check(&segments)) {
             findings.add(error.kind(), Some(error.segment_id()), None, error.to_string());
         }
         let mut notes = Findings::default();
-        history.report(&stored, &mut findings, &mut notes);
-        check_state(&stored, &history, &mut findings);
-        let of_fold = std::mem::take(&mut history.fold.notes);
-        let noted = notes.count + of_fold.count;
-        notes.listed.extend(of_fold.listed);
+        for (segment_id, rows) in &gathered.adopted {
+            let detail = format!("{rows} rows that others wrote were adopted as they were found");
+            notes.add("adopted_rows", Some(*segment_id), None, detail);
+        }
+        let workouts = settled.workouts;
+        settled.findings(&mut findings, &mut notes);
         let end = segments.last().map_or_else(Link::genesis, Segment::link);
         Ok(Verification {
             ok: findings.count == 0,
             segments: segments.len() as u64,
-            rows: history.rows,
-            adopted: history.adopted.values().sum(),
-            workouts: stored.len() as u64,
+            rows: gathered.rows,
+            adopted: gathered.adopted.values().sum(),
+            workouts,
             segment_id: end.segment_id,
             sealed: segments.iter().fold(0, |rows, s| rows.saturating_add(s.row_count)),
             head: end.head.to_string(),
             findings: findings.listed,
             found: findings.count,
             notes: notes.listed,
-            noted,
+            noted: notes.count,
             end,
         })
+    }
+
+    /// Reads history and state once, hashes and replays beside it.
+    async fn read_everything(
+        &self,
+        segments: &[Segment],
+        spill: Spill,
+        on_rows: &mut (impl FnMut(u64) + Send),
+    ) -> Result<(Gathered, Settled), StoreError> {
+        let ranges = self.rows(&ADOPTED, &Params::none(), adopted_of).await?;
+        let folder = spill.folder.clone();
+        let mut gathered = Gathered::new(segments, ranges, spill);
+        let (mut readers, batches) = read::read(&self.db);
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let work = tokio::task::spawn_blocking(move || {
+            let all = gathered.take_in(&batches, |rows| {
+                // Nobody listens where the caller has given up; then reading ends by itself.
+                let _ = told.send(rows);
+            });
+            drop((told, batches));
+            let settled = all.and_then(|()| settle(&gathered))?;
+            Ok((gathered, settled))
+        });
+        while let Some(rows) = heard.recv().await {
+            on_rows(rows);
+        }
+        while let Some(reader) = readers.join_next().await {
+            joined(reader)?;
+        }
+        let done: Result<Result<_, Broken>, JoinError> = work.await;
+        joined(done.map(|done| done.map_err(|broken| broken.named(folder.unwrap_or_default()))))
     }
 
     /// Names the rows of broken segments, where the segment's list of leaves is there to tell.
@@ -251,24 +239,46 @@ impl Store {
         Ok(())
     }
 
-    async fn stored_states(&self) -> Result<BTreeMap<String, State>, StoreError> {
-        let mut stored = BTreeMap::new();
-        let each = |row: &Row<'_>| {
-            let (id, state) = state_of(row)?;
-            stored.insert(id, state);
-            Ok::<_, DbError>(())
-        };
-        self.db.query(&STATE, &Params::none(), each).await?;
-        Ok(stored)
-    }
-
     async fn orphan_segments(&self) -> Result<Vec<i64>, StoreError> {
-        let mut orphans = Vec::new();
-        let each = |row: &Row<'_>| {
-            orphans.push(row.int(0)?);
-            Ok(())
-        };
-        self.db.query(&ORPHANS, &Params::none(), each).await?;
-        Ok(orphans)
+        self.rows(&ORPHANS, &Params::none(), |row| row.int(0)).await
+    }
+}
+
+fn adopted_of(row: &Row<'_>) -> Result<Adopted, DbError> {
+    Ok(Adopted {
+        first: row.int(0)?,
+        last: row.int(1)?,
+        segment_id: row.int(2)?,
+    })
+}
+
+impl Broken {
+    /// As the store's error; `folder` is where records went.
+    fn named(self, folder: PathBuf) -> StoreError {
+        match self {
+            Self::Spilling(error) => StoreError::Spill {
+                folder,
+                detail: error.to_string(),
+            },
+            Self::Reading => failed("the reading ended before its end"),
+        }
+    }
+}
+
+fn failed(detail: impl ToString) -> StoreError {
+    StoreError::Db(DbError::Other {
+        statement: "verify".to_owned(),
+        detail: detail.to_string(),
+    })
+}
+
+/// What a task returned; a panic of it goes on here.
+fn joined<T, E: Into<StoreError>>(ended: Result<Result<T, E>, JoinError>) -> Result<T, StoreError> {
+    match ended {
+        Ok(result) => result.map_err(Into::into),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(failed(error)),
+        },
     }
 }

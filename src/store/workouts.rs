@@ -8,26 +8,25 @@
 //!
 //! Must not know: CSV.
 
-use std::collections::HashMap;
-
 use polars::prelude::*;
 
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Statement, Transaction};
-use crate::db::value::{Cell, Params, Row, Value};
+use crate::db::value::{Cell, Params, Row};
 use crate::id::MAX_WORKOUT_ID_CHARS;
 use crate::ingest::Workout;
 use crate::sql;
-use crate::stage::frame::{Frame, Workouts};
+use crate::stage::columns::Words;
+use crate::stage::frame::{Frame, FrameError, Workouts};
 use crate::time::WorkoutDate;
 
 use super::quarantine::{self, Quarantined};
+use super::standings::{Lookup, Standing};
 use super::{Store, StoreError, settled};
 
 pub(super) static LOAD_ALL: Statement = sql!("query/load_all_workouts");
 pub(super) static LOAD_WINDOW: Statement = sql!("query/load_workouts");
 static BY_ID: Statement = sql!("query/workout_by_id");
-static BY_IDS: Statement = sql!("query/workouts_by_ids");
 
 const COLUMNS: &[&str] = &[
     "workout_id",
@@ -57,6 +56,9 @@ static UPSERT_CHANGED: Insert = Insert {
     sqlite_tail: include_str!("../../sql/sqlite/upsert_workout.sql"),
 };
 
+/// Numbers in the making, with gaps.
+pub(super) type Reals = PrimitiveChunkedBuilder<Float64Type>;
+
 /// A half-open window of workout dates; an open end is None.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Window {
@@ -85,46 +87,29 @@ pub struct LoadedWorkouts {
     pub refused: Vec<Quarantined>,
 }
 
-/// A stored workout and how exactly its table holds numbers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredWorkout {
-    /// The row; None where it holds what no import writes (no date, text in the place of a number).
-    pub workout: Option<Workout>,
-    /// True where the table's columns are 4-byte floats, so that numbers are rounded on the way in.
-    single_precision: bool,
-}
-
-impl StoredWorkout {
-    /// True where storing `other` would change nothing.
-    pub fn equals(&self, other: &Workout) -> bool {
-        let number = |stored: Option<f64>, new: Option<f64>| match (stored, new) {
-            (Some(a), Some(b)) if self.single_precision => a == f64::from(b as f32),
-            (a, b) => a == b,
-        };
-        let Some(w) = &self.workout else { return false };
-        w.id == other.id
-            && w.date == other.date
-            && w.activity_type == other.activity_type
-            && w.kcal_burned == other.kcal_burned
-            && w.steps == other.steps
-            && w.link == other.link
-            && number(w.distance_mi, other.distance_mi)
-            && number(w.duration_sec, other.duration_sec)
-            && number(w.avg_pace, other.avg_pace)
-            && number(w.max_pace, other.max_pace)
-    }
-}
-
 /// Column builders that a row is appended to straight from the wire.
-#[derive(Default)]
 pub(super) struct Builders {
-    ids: Vec<String>,
+    ids: StringChunkedBuilder,
     dates: Vec<i64>,
-    activities: Vec<Option<String>>,
-    paces: Vec<Option<f64>>,
-    distances: Vec<Option<f64>>,
-    durations: Vec<Option<f64>>,
+    activities: Words,
+    paces: Reals,
+    distances: Reals,
+    durations: Reals,
     refused: Vec<Quarantined>,
+}
+
+impl Default for Builders {
+    fn default() -> Self {
+        Self {
+            ids: StringChunkedBuilder::new("workout_id".into(), 0),
+            dates: Vec::new(),
+            activities: Words::default(),
+            paces: Reals::new("avg_pace".into(), 0),
+            distances: Reals::new("distance_mi".into(), 0),
+            durations: Reals::new("duration_sec".into(), 0),
+            refused: Vec::new(),
+        }
+    }
 }
 
 impl Builders {
@@ -151,33 +136,31 @@ impl Builders {
         let pace = row.opt_real(3).map_err(unreadable)?;
         let distance = row.opt_real(4).map_err(unreadable)?;
         let duration = row.opt_real(5).map_err(unreadable)?;
-        self.ids.push(id.to_owned());
+        self.ids.append_value(id);
         self.dates.push(date);
-        self.activities.push(activity.map(str::to_owned));
-        self.paces.push(pace);
-        self.distances.push(distance);
-        self.durations.push(duration);
+        self.activities.push(activity);
+        self.paces.append_option(pace);
+        self.distances.append_option(distance);
+        self.durations.append_option(duration);
         Ok(())
     }
 
     pub(super) fn finish(self) -> Result<LoadedWorkouts, StoreError> {
-        let height = self.ids.len();
-        let date_type = DataType::Datetime(TimeUnit::Microseconds, None);
-        let dates =
-            Int64Chunked::from_vec("workout_date".into(), self.dates).into_datetime(TimeUnit::Microseconds, None);
-        debug_assert_eq!(*dates.dtype(), date_type);
-        let columns = vec![
-            Column::new("workout_id".into(), self.ids),
-            dates.into_column(),
-            Column::new("activity_type".into(), self.activities),
-            Column::new("avg_pace".into(), self.paces),
-            Column::new("distance_mi".into(), self.distances),
-            Column::new("duration_sec".into(), self.durations),
-        ];
-        let df = DataFrame::new(height, columns).map_err(|source| crate::stage::frame::FrameError::Polars {
+        let polars = |source| FrameError::Polars {
             frame: "workouts",
             source,
-        })?;
+        };
+        let dates = Int64Chunked::from_vec("workout_date".into(), self.dates);
+        let height = dates.len();
+        let columns = vec![
+            self.ids.finish().into_column(),
+            dates.into_datetime(TimeUnit::Microseconds, None).into_column(),
+            self.activities.finish("activity_type").map_err(polars)?,
+            self.paces.finish().into_column(),
+            self.distances.finish().into_column(),
+            self.durations.finish().into_column(),
+        ];
+        let df = DataFrame::new(height, columns).map_err(polars)?;
         Ok(LoadedWorkouts {
             frame: Frame::parse(df)?,
             refused: self.refused,
@@ -232,14 +215,6 @@ fn decode(row: &Row<'_>) -> Result<Workout, DbError> {
     })
 }
 
-fn decode_stored(row: &Row<'_>) -> StoredWorkout {
-    let single = |index| matches!(row.cell(index), Ok(Cell::Single(_)));
-    StoredWorkout {
-        workout: decode(row).ok(),
-        single_precision: (4..=7).any(single),
-    }
-}
-
 fn batch(workouts: &[&Workout]) -> Batch {
     Batch::new(workouts.len())
         .each(workouts.iter().map(|w| w.id.as_str()))
@@ -292,23 +267,7 @@ impl Store {
         self.row(&BY_ID, &params, decode).await
     }
 
-    /// The stored form of those of `ids` that exist.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`].
-    pub async fn stored_workouts(&self, ids: &[&str]) -> Result<HashMap<String, StoredWorkout>, StoreError> {
-        let mut found = HashMap::with_capacity(ids.len());
-        let list = ids.iter().map(|id| Value::from(*id)).collect();
-        self.db
-            .query(&BY_IDS, &Params::none().with_list("ids", list), |row| {
-                found.insert(row.text(0)?.to_owned(), decode_stored(row));
-                Ok(())
-            })
-            .await?;
-        Ok(found)
-    }
-
-    /// Writes one import batch in one transaction: new workouts, changed ones, refused rows.
+    /// Writes one import batch in one transaction: new workouts, changed ones, refused rows. No id stands twice.
     ///
     /// # Errors
     /// [`StoreError::Db`]; nothing of the batch is written then.
@@ -327,12 +286,11 @@ impl Store {
             return Ok(());
         }
         settled(self.transact(transaction).await, || async {
-            let written: Vec<&Workout> = new.iter().chain(changed).copied().collect();
-            let ids: Vec<&str> = written.iter().map(|w| w.id.as_str()).collect();
-            let stored = self.stored_workouts(&ids).await?;
-            let is_stored = |w: &&Workout| stored.get(&w.id).is_some_and(|row| row.equals(w));
+            let mut written: Vec<&Workout> = new.iter().chain(changed).copied().collect();
+            written.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+            let standings = self.standings(&written, &mut Lookup::default()).await?;
             // Refused rows alone are kept once however often they are written.
-            Ok(!written.is_empty() && written.iter().all(is_stored))
+            Ok(!written.is_empty() && standings.iter().all(|standing| *standing == Standing::Same))
         })
         .await
     }

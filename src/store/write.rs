@@ -12,7 +12,7 @@
 use crate::audit::chain::Link;
 use crate::audit::encoding::HistoryRowRef;
 use crate::db::error::DbError;
-use crate::db::statement::{Batch, Insert, Transaction};
+use crate::db::statement::{Batch, Insert, Transaction, Update};
 use crate::id::RunId;
 use crate::stage::diff::Outcome;
 use crate::time::Timestamp;
@@ -62,33 +62,55 @@ const CURRENT_COLUMNS: &[&str] = &[
     "label_model_id",
 ];
 
-macro_rules! current_insert {
-    ($name:ident, $mysql:expr, $sqlite:expr) => {
-        static $name: Insert = Insert {
-            table: "workout_ml_classifications",
-            columns: CURRENT_COLUMNS,
-            mysql_tail: $mysql,
-            sqlite_tail: $sqlite,
-        };
-    };
-}
+static INSERT_CURRENT: Insert = Insert {
+    table: "workout_ml_classifications",
+    columns: CURRENT_COLUMNS,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
 
-current_insert!(INSERT_CURRENT, "", "");
-current_insert!(
-    UPSERT_CHANGED,
-    include_str!("../../sql/mysql/upsert_changed.sql"),
-    include_str!("../../sql/sqlite/upsert_changed.sql")
-);
-current_insert!(
-    UPSERT_REFRESHED,
-    include_str!("../../sql/mysql/upsert_refreshed.sql"),
-    include_str!("../../sql/sqlite/upsert_refreshed.sql")
-);
-current_insert!(
-    UPSERT_PROTECTED,
-    include_str!("../../sql/mysql/upsert_protected.sql"),
-    include_str!("../../sql/sqlite/upsert_protected.sql")
-);
+static UPSERT_CHANGED: Insert = Insert {
+    table: "workout_ml_classifications",
+    columns: CURRENT_COLUMNS,
+    mysql_tail: include_str!("../../sql/mysql/upsert_changed.sql"),
+    sqlite_tail: include_str!("../../sql/sqlite/upsert_changed.sql"),
+};
+
+/// A refreshed workout: the same label, confirmed by another model or with another confidence. The run and the
+/// model that set the label (run_id, label_model_id) stay.
+static REFRESH: Update = Update {
+    table: "workout_ml_classifications",
+    key: "workout_id",
+    columns: &[
+        "classification_source",
+        "classification_confidence",
+        "classification_method",
+        "model_id",
+        "model_version",
+        "last_updated",
+    ],
+};
+
+/// A refreshed workout whose confidence is the stored one: nothing differs from row to row, which a server
+/// updates in two thirds of the time.
+static CONFIRM: Update = Update {
+    table: "workout_ml_classifications",
+    key: "workout_id",
+    columns: &[
+        "classification_source",
+        "classification_method",
+        "model_id",
+        "model_version",
+        "last_updated",
+    ],
+};
+
+/// A protected workout: a person's label stands; what the model would have said is recorded beside it.
+static PROTECT: Update = Update {
+    table: "workout_ml_classifications",
+    key: "workout_id",
+    columns: &["original_ml_classification", "last_updated"],
+};
 
 static INSERT_CHUNK: Insert = Insert {
     table: "pipeline_chunks",
@@ -118,6 +140,8 @@ pub struct Verdict<'a> {
     pub label: &'a str,
     /// Its confidence; None for imported labels.
     pub confidence: Option<f64>,
+    /// True where the stored confidence is this one, bit for bit: then it need not be written again.
+    pub same_confidence: bool,
     /// Algorithm or `era_fallback`; None for imported labels.
     pub method: Option<&'a str>,
     /// Where it came from.
@@ -152,6 +176,14 @@ pub struct Written {
     pub head: Link,
     /// History rows and current rows.
     pub rows: u64,
+}
+
+/// A chunk that only has to be sent.
+#[derive(Debug, Clone)]
+pub struct SealedChunk {
+    pub(super) transaction: Transaction,
+    /// What writing it will have done.
+    pub written: Written,
 }
 
 impl VerdictChunk<'_> {
@@ -212,11 +244,13 @@ impl VerdictChunk<'_> {
             .same(segment_id)
     }
 
+    fn of(&self, outcome: Outcome) -> Vec<&Verdict<'_>> {
+        self.verdicts.iter().filter(|v| v.outcome == outcome).collect()
+    }
+
+    /// The current rows of new or changed workouts, whole.
     fn current_batch(&self, outcome: Outcome) -> Batch {
-        let rows: Vec<&Verdict<'_>> = self.verdicts.iter().filter(|v| v.outcome == outcome).collect();
-        // The tail of a protected upsert touches nothing but this column; the label beside it is the
-        // one that an insert would need and that no update uses.
-        let original = |v: &&Verdict<'_>| (outcome == Outcome::Protected).then(|| v.label.to_owned());
+        let rows = self.of(outcome);
         Batch::new(rows.len())
             .each(rows.iter().map(|v| v.workout_id))
             .each(rows.iter().map(|v| v.label))
@@ -226,13 +260,50 @@ impl VerdictChunk<'_> {
             .same(self.model.map(|(id, _)| id))
             .same(self.model.map(|(_, version)| version))
             .same(false)
-            .each(rows.iter().map(original))
+            .same(None::<&str>)
             .same(self.now)
             .same(self.now)
             .same(0i64)
             .each(rows.iter().map(|v| v.features.as_str()))
             .same(self.run.map(|(id, _)| id.as_str()))
             .same(self.model.map(|(id, _)| id))
+    }
+
+    /// What is refreshed, by source and method: then the confidence alone differs from row to row, or nothing.
+    fn refreshes(&self) -> Vec<(&'static Update, Batch)> {
+        type Kind<'k> = (Source, Option<&'k str>, bool);
+        let mut kinds: Vec<(Kind<'_>, Vec<&Verdict<'_>>)> = Vec::new();
+        for verdict in self.of(Outcome::Refreshed) {
+            let kind = (verdict.source, verdict.method, verdict.same_confidence);
+            match kinds.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, rows)) => rows.push(verdict),
+                None => kinds.push((kind, vec![verdict])),
+            }
+        }
+        let refresh = |((source, method, same), rows): (Kind<'_>, Vec<&Verdict<'_>>)| {
+            let batch = Batch::new(rows.len())
+                .each(rows.iter().map(|v| v.workout_id))
+                .same(source.as_str());
+            let (update, batch) = match same {
+                true => (&CONFIRM, batch),
+                false => (&REFRESH, batch.each(rows.iter().map(|v| v.confidence))),
+            };
+            let batch = batch
+                .same(method)
+                .same(self.model.map(|(id, _)| id))
+                .same(self.model.map(|(_, version)| version))
+                .same(self.now);
+            (update, batch)
+        };
+        kinds.into_iter().map(refresh).collect()
+    }
+
+    fn protect_batch(&self) -> Batch {
+        let rows = self.of(Outcome::Protected);
+        Batch::new(rows.len())
+            .each(rows.iter().map(|v| v.workout_id))
+            .each(rows.iter().map(|v| v.label))
+            .same(self.now)
     }
 
     /// The history rows that a segment of this number seals, in the order in which they are written.
@@ -251,14 +322,17 @@ impl VerdictChunk<'_> {
         (transaction, sealed.segment.link())
     }
 
-    /// The whole transaction that extends the chain from `head`, and what it will have done.
-    pub(super) fn transaction(&self, head: &Link) -> (Transaction, Written) {
+    /// Does all of the writing that needs no database: hashes, seals and lays out the transaction that extends
+    /// the chain from `head`. The result borrows nothing, so it can be made while an earlier one is written.
+    pub fn seal(&self, head: &Link) -> SealedChunk {
         let (transaction, end) = self.begin(head);
         let mut transaction = transaction
             .insert_many(&INSERT_CURRENT, self.current_batch(Outcome::New))
-            .insert_many(&UPSERT_CHANGED, self.current_batch(Outcome::Changed))
-            .insert_many(&UPSERT_REFRESHED, self.current_batch(Outcome::Refreshed))
-            .insert_many(&UPSERT_PROTECTED, self.current_batch(Outcome::Protected));
+            .insert_many(&UPSERT_CHANGED, self.current_batch(Outcome::Changed));
+        for (update, batch) in self.refreshes() {
+            transaction = transaction.update_many(update, batch);
+        }
+        transaction = transaction.update_many(&PROTECT, self.protect_batch());
         if let Some((run_id, chunk_no)) = self.run {
             transaction = transaction.insert_many(&INSERT_CHUNK, self.marker(run_id, chunk_no, end.segment_id));
         }
@@ -266,7 +340,7 @@ impl VerdictChunk<'_> {
             head: end,
             rows: self.rows(),
         };
-        (transaction, written)
+        SealedChunk { transaction, written }
     }
 
     fn marker(&self, run_id: &RunId, chunk_no: u32, segment_id: i64) -> Batch {
@@ -288,7 +362,15 @@ impl Store {
     /// [`StoreError::Db`]; a [`DbError::Conflict`] where another writer has extended the chain since
     /// `head` was read. Nothing is written then.
     pub async fn write_verdicts(&self, chunk: &VerdictChunk<'_>, head: &Link) -> Result<Written, StoreError> {
-        let (transaction, written) = chunk.transaction(head);
+        self.write_sealed(chunk.seal(head)).await
+    }
+
+    /// [`Store::write_verdicts`] of a chunk that is sealed already, to the head that it extends.
+    ///
+    /// # Errors
+    /// As [`Store::write_verdicts`].
+    pub async fn write_sealed(&self, chunk: SealedChunk) -> Result<Written, StoreError> {
+        let SealedChunk { transaction, written } = chunk;
         self.transact_sealed(transaction, &written.head).await?;
         Ok(written)
     }

@@ -6,4 +6,5 @@ mod migrations;
 mod refusals;
 mod schema;
 mod transactions;
+mod updates;
 mod values;

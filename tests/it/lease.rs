@@ -221,6 +221,7 @@ fn verdicts(run_id: &RunId) -> VerdictChunk<'_> {
             previous: None,
             label: "real_run",
             confidence: Some(0.4),
+            same_confidence: false,
             method: Some("era_fallback"),
             source: Source::EraFallback,
             features: "{}".to_owned(),

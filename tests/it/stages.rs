@@ -16,10 +16,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use paceline::id::ModelId;
-use paceline::stage::classify::{classify, explain};
+use paceline::stage::classify::{classify, explain, verdicts};
 use paceline::stage::decide::{ActiveModel, Decision, Fingerprint, ReusePolicy, decide};
 use paceline::stage::diff::diff;
-use paceline::stage::features::{Activities, featurize};
+use paceline::stage::features::{Activities, featurize, featurize_all};
 use paceline::stage::feedback::{Answer, Feedback};
 use paceline::stage::frame::{Features, Frame, Predictions};
 use paceline::stage::model::Model;
@@ -140,6 +140,13 @@ fn featurize_fixtures() {
         let activities: Activities = json(&case.join("params.json")).unwrap_or_default();
         let input = workouts(&read_csv(&case.join("in.csv")));
         let found = featurize(&input, &activities).expect("features");
+        let height = input.height();
+        assert!(
+            height >= found.features.height() && input.ids().len() == height,
+            "it is only read"
+        );
+        let same = featurize_all(input, &activities).expect("features");
+        assert!(same.features.df().equals_missing(found.features.df()) && same.skipped == found.skipped);
         let rows = &found.features;
         let kept = (0..rows.height()).map(|i| {
             record([
@@ -227,6 +234,12 @@ fn classify_fixtures() {
         let rows = features(&input);
         let model = model(case, &rows);
         let found = classify(&rows, &model).expect("predictions");
+        let lean = verdicts(&rows, &model).expect("predictions");
+        for column in ["workout_id", "label", "method"] {
+            assert!(found.text(column).iter().eq(lean.text(column).iter()), "{column}");
+        }
+        assert!(found.real("confidence").iter().eq(lean.real("confidence").iter()));
+        assert_eq!(lean.real("posterior_real_run").null_count(), rows.height());
         (0..found.height()).map(|i| verdict(&rows, &found, &model, i)).collect()
     });
 }
@@ -287,12 +300,12 @@ fn diff_fixtures() {
         let changes = set.changes.iter().map(|change| {
             let from = change
                 .current
-                .map(|at| show_text(current.text("current_classification"), at));
+                .map(|at| show_text(current.text("current_classification"), at as usize));
             record([
-                ("workout_id", show_text(predictions.ids(), change.prediction)),
+                ("workout_id", show_text(predictions.ids(), change.prediction as usize)),
                 ("outcome", change.outcome.as_str().to_owned()),
                 ("from", from.unwrap_or_default()),
-                ("to", show_text(predictions.text("label"), change.prediction)),
+                ("to", show_text(predictions.text("label"), change.prediction as usize)),
             ])
         });
         let moves = set.matrix.iter().map(|t| {

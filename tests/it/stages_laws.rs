@@ -240,8 +240,8 @@ fn frame(state: &BTreeMap<String, Record>) -> Frame<Classifications> {
 /// Writes a change set as a store would.
 fn apply(set: &ChangeSet, predictions: &Frame<Predictions>, state: &mut BTreeMap<String, Record>) {
     for change in &set.changes {
-        let id = show_text(predictions.ids(), change.prediction);
-        let label = show_text(predictions.text("label"), change.prediction);
+        let id = show_text(predictions.ids(), change.prediction as usize);
+        let label = show_text(predictions.text("label"), change.prediction as usize);
         let line = state.entry(id.clone()).or_default();
         let mut put = |column: &str, text: String| line.insert(column.to_owned(), text);
         if change.outcome == Outcome::Protected {
@@ -252,7 +252,7 @@ fn apply(set: &ChangeSet, predictions: &Frame<Predictions>, state: &mut BTreeMap
         put("current_classification", label);
         put(
             "classification_confidence",
-            show_real(predictions.real("confidence"), change.prediction),
+            show_real(predictions.real("confidence"), change.prediction as usize),
         );
         put("model_id", "new".to_owned());
         line.entry("is_user_override".to_owned())

@@ -53,6 +53,27 @@ fn the_bytes_never_change() {
     assert_eq!(hex(&golden().borrowed().encode()), expected.concat());
 }
 
+#[test]
+fn the_fields_are_found_again_and_half_a_row_has_none() {
+    let row = golden().borrowed().encode();
+    let found = super::fields(&row).expect("a row");
+    let text = |index: usize| found[index].map(|value| std::str::from_utf8(value).expect("text"));
+    assert_eq!((text(0), text(1), text(2)), (Some("77001"), None, Some("pup_walk")));
+    assert_eq!((text(10), text(12), text(13)), (Some(""), None, Some("r\u{e9}")));
+    assert_eq!(found[14], Some(7i64.to_le_bytes().as_slice()));
+    for length in 0..row.len() {
+        assert_eq!(super::fields(&row[..length]), None, "{length} of {} bytes", row.len());
+    }
+    assert_eq!(
+        super::fields(&[row.as_slice(), &[0]].concat()),
+        None,
+        "one byte too many"
+    );
+    let mut other = row;
+    other[0] = 2;
+    assert_eq!(super::fields(&other), None, "another version");
+}
+
 /// A row that others wrote is sealed as it stands there: without a segment.
 #[test]
 fn an_adopted_row_has_no_segment_in_its_bytes() {

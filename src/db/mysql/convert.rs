@@ -12,7 +12,7 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 
 use crate::db::error::DbError;
 use crate::db::limits;
-use crate::db::value::{Cell, Cells, Params, Value};
+use crate::db::value::{Bound, Cell, Params, Value};
 
 /// The driver's named parameters for a statement of this text.
 ///
@@ -21,11 +21,11 @@ use crate::db::value::{Cell, Cells, Params, Value};
 pub(super) fn named(statement: &str, text: &str, params: &Params) -> Result<mysql_async::Params, DbError> {
     let mut map: HashMap<Vec<u8>, mysql_async::Value> = HashMap::new();
     for (name, value) in &params.values {
-        map.insert(name.as_bytes().to_vec(), bound(statement, value)?);
+        map.insert(name.as_bytes().to_vec(), bound(statement, value.borrowed())?);
     }
     for (name, values) in &params.lists {
         for (i, value) in values.iter().enumerate() {
-            map.insert(format!("{name}_{i}").into_bytes(), bound(statement, value)?);
+            map.insert(format!("{name}_{i}").into_bytes(), bound(statement, value.borrowed())?);
         }
     }
     // The driver refuses named parameters, even none, for a text without a placeholder.
@@ -54,7 +54,7 @@ pub(super) fn text_bytes(params: &Params) -> usize {
 ///
 /// # Errors
 /// [`DbError::Constraint`] for a value that no store holds.
-pub(super) fn bound(statement: &str, value: &Value) -> Result<mysql_async::Value, DbError> {
+pub(super) fn bound(statement: &str, value: Bound<'_>) -> Result<mysql_async::Value, DbError> {
     if let Some(detail) = limits::refusal(value) {
         return Err(DbError::Constraint {
             statement: statement.to_owned(),
@@ -62,13 +62,13 @@ pub(super) fn bound(statement: &str, value: &Value) -> Result<mysql_async::Value
         });
     }
     Ok(match value {
-        Value::Null => mysql_async::Value::NULL,
-        Value::Int(v) => mysql_async::Value::Int(*v),
-        Value::Real(v) => mysql_async::Value::Double(limits::stored(*v)),
-        Value::Text(v) => mysql_async::Value::Bytes(v.clone().into_bytes()),
-        Value::Instant(v) => datetime(v.naive(), true),
+        Bound::Null => mysql_async::Value::NULL,
+        Bound::Int(v) => mysql_async::Value::Int(v),
+        Bound::Real(v) => mysql_async::Value::Double(limits::stored(v)),
+        Bound::Text(v) => mysql_async::Value::Bytes(v.as_bytes().to_vec()),
+        Bound::Instant(v) => datetime(v.naive(), true),
         // DATETIME without fraction rounds up; cut here it is what SQLite's text holds.
-        Value::Date(v) => datetime(v.naive(), false),
+        Bound::Date(v) => datetime(v.naive(), false),
     })
 }
 
@@ -86,10 +86,11 @@ fn datetime(at: NaiveDateTime, fraction: bool) -> mysql_async::Value {
 }
 
 /// A row of mysql_async.
-pub(super) struct MySqlCells<'a>(pub(super) &'a mysql_async::Row);
+pub(in crate::db) struct MySqlCells<'a>(pub(super) &'a mysql_async::Row);
 
-impl Cells for MySqlCells<'_> {
-    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
+impl MySqlCells<'_> {
+    #[inline]
+    pub(in crate::db) fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
         let value = self
             .0
             .as_ref(index)
@@ -97,7 +98,7 @@ impl Cells for MySqlCells<'_> {
         cell(value)
     }
 
-    fn name(&self, index: usize) -> String {
+    pub(in crate::db) fn name(&self, index: usize) -> String {
         match self.0.columns_ref().get(index) {
             Some(column) => column.name_str().into_owned(),
             None => format!("#{index}"),
@@ -105,6 +106,7 @@ impl Cells for MySqlCells<'_> {
     }
 }
 
+#[inline]
 fn cell(value: &mysql_async::Value) -> Result<Cell<'_>, String> {
     use mysql_async::Value as V;
     match value {
@@ -154,7 +156,7 @@ mod tests {
         let at = 1_700_000_000_999_999;
         let date = Value::Date(crate::time::WorkoutDate::from_micros(at));
         let instant = Value::Instant(crate::time::Timestamp::from_micros(at));
-        let micros = |value: &Value| match bound("t", value).expect("in range") {
+        let micros = |value: &Value| match bound("t", value.borrowed()).expect("in range") {
             V::Date(.., micros) => micros,
             other => panic!("{other:?}"),
         };

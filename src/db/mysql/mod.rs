@@ -18,6 +18,10 @@
 mod convert;
 mod errors;
 mod insert;
+mod many;
+mod update;
+
+pub(super) use convert::MySqlCells;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,9 +31,9 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
 
 use super::error::DbError;
-use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
+use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction};
 use super::url::MySqlUrl;
-use super::value::{Params, Row};
+use super::value::{Cells, Params, Row};
 use super::watch::{Moment, Watcher};
 use super::{ConnectOptions, guard};
 
@@ -88,6 +92,10 @@ impl MySql {
         &self.target
     }
 
+    pub(super) fn connections(&self) -> usize {
+        self.options.pool_max.max(1)
+    }
+
     /// A connection. The retries bridge a server's restart, at the start and later alike.
     async fn acquire(&self) -> Result<Conn, DbError> {
         let options = &self.options;
@@ -120,7 +128,7 @@ impl MySql {
         let mut rows = 0;
         while let Some(row) = result.next().await.map_err(failed)? {
             each(&Row {
-                cells: &convert::MySqlCells(&row),
+                cells: Cells::MySql(MySqlCells(&row)),
             })?;
             rows += 1;
         }
@@ -151,7 +159,10 @@ impl MySql {
     pub(super) async fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
         let mut conn = self.acquire().await?;
         let mut open = begin(&mut conn, insert.table).await?;
-        let result = insert::insert(&mut open, insert, rows).await;
+        let result = match max_allowed_packet(&mut open, insert.table).await {
+            Ok(packet) => insert::insert(&mut open, insert, rows, packet).await,
+            Err(error) => Err(error),
+        };
         finish(open, insert.table, result).await
     }
 
@@ -196,6 +207,11 @@ async fn steps(
     watcher: &Watcher,
 ) -> Result<Vec<u64>, DbError> {
     let mut affected = Vec::with_capacity(transaction.steps.len());
+    let many = |step: &Step| !matches!(step, Step::Execute { .. });
+    let packet = match transaction.steps.iter().find(|step| many(step)) {
+        Some(step) => max_allowed_packet(open, step.name()).await?,
+        None => 0,
+    };
     for step in &transaction.steps {
         watcher.at(Moment::Statement(step.name()))?;
         affected.push(match step {
@@ -205,10 +221,15 @@ async fn steps(
                 expect,
             } => {
                 let found = run(open, statement, params).await?;
-                guard(statement, *expect, found)?;
+                guard(statement.name, *expect, found)?;
                 found
             }
-            Step::InsertMany { insert, rows } => insert::insert(open, insert, rows).await?,
+            Step::InsertMany { insert, rows } => insert::insert(open, insert, rows, packet).await?,
+            Step::UpdateMany { update, rows } => {
+                let found = update::update(open, update, rows, packet).await?;
+                guard(&update.name(), Expect::Rows(rows.rows() as u64), found)?;
+                found
+            }
         });
     }
     watcher.at(Moment::Commit(transaction.name))?;

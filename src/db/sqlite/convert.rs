@@ -10,7 +10,7 @@ use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use super::errors;
 use crate::db::error::DbError;
 use crate::db::limits;
-use crate::db::value::{Cell, Cells, Params, Value};
+use crate::db::value::{Bound, Cell, Params, Value};
 
 /// Binds every parameter of `prepared` by its name.
 ///
@@ -29,7 +29,7 @@ pub(super) fn bind(
             detail: format!("its parameter {name} was given no value"),
         })?;
         prepared
-            .raw_bind_parameter(index, bound(statement, value)?)
+            .raw_bind_parameter(index, bound(statement, value.borrowed())?)
             .map_err(|e| errors::in_use(target, statement, &e))?;
     }
     Ok(())
@@ -49,7 +49,7 @@ fn lookup<'p>(params: &'p Params, name: &str) -> Option<&'p Value> {
 ///
 /// # Errors
 /// [`DbError::Constraint`] for a value that no store holds.
-pub(super) fn bound<'v>(statement: &str, value: &'v Value) -> Result<ToSqlOutput<'v>, DbError> {
+pub(super) fn bound<'v>(statement: &str, value: Bound<'v>) -> Result<ToSqlOutput<'v>, DbError> {
     if let Some(detail) = limits::refusal(value) {
         return Err(DbError::Constraint {
             statement: statement.to_owned(),
@@ -57,23 +57,24 @@ pub(super) fn bound<'v>(statement: &str, value: &'v Value) -> Result<ToSqlOutput
         });
     }
     Ok(match value {
-        Value::Null => ToSqlOutput::Owned(Owned::Null),
-        Value::Int(v) => ToSqlOutput::Owned(Owned::Integer(*v)),
-        Value::Real(v) => ToSqlOutput::Owned(Owned::Real(limits::stored(*v))),
-        Value::Text(v) => ToSqlOutput::Borrowed(ValueRef::Text(v.as_bytes())),
-        Value::Instant(v) => ToSqlOutput::Owned(Owned::Text(v.to_string())),
-        Value::Date(v) => ToSqlOutput::Owned(Owned::Text(v.to_string())),
+        Bound::Null => ToSqlOutput::Owned(Owned::Null),
+        Bound::Int(v) => ToSqlOutput::Owned(Owned::Integer(v)),
+        Bound::Real(v) => ToSqlOutput::Owned(Owned::Real(limits::stored(v))),
+        Bound::Text(v) => ToSqlOutput::Borrowed(ValueRef::Text(v.as_bytes())),
+        Bound::Instant(v) => ToSqlOutput::Owned(Owned::Text(v.to_string())),
+        Bound::Date(v) => ToSqlOutput::Owned(Owned::Text(v.to_string())),
     })
 }
 
 /// A row of rusqlite, with the result's column names.
-pub(super) struct SqliteCells<'a, 's> {
-    pub(super) row: &'a rusqlite::Row<'s>,
+pub(in crate::db) struct SqliteCells<'a> {
+    pub(super) row: &'a rusqlite::Row<'a>,
     pub(super) names: &'a [String],
 }
 
-impl Cells for SqliteCells<'_, '_> {
-    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
+impl SqliteCells<'_> {
+    #[inline]
+    pub(in crate::db) fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
         match self.row.get_ref(index).map_err(|e| e.to_string())? {
             ValueRef::Null => Ok(Cell::Null),
             ValueRef::Integer(v) => Ok(Cell::Int(v)),
@@ -85,7 +86,7 @@ impl Cells for SqliteCells<'_, '_> {
         }
     }
 
-    fn name(&self, index: usize) -> String {
+    pub(in crate::db) fn name(&self, index: usize) -> String {
         self.names.get(index).cloned().unwrap_or_else(|| format!("#{index}"))
     }
 }

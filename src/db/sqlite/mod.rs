@@ -16,6 +16,9 @@
 
 mod convert;
 mod errors;
+mod many;
+
+pub(super) use convert::SqliteCells;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,13 +28,19 @@ use backon::Retryable;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::DbError;
-use super::statement::{Batch, Dialect, Insert, Statement, Step, Transaction};
-use super::value::{Params, Row};
+use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction};
+use super::value::{Cells, Params, Row};
 use super::watch::{Moment, Watcher};
-use super::{ConnectOptions, check_width, guard};
+use super::{ConnectOptions, guard};
 
 /// Prepared statements kept on the connection.
 const STATEMENT_CACHE: usize = 128;
+/// Kibibytes of pages in memory. The default of 2 MB is less than a write transaction changes, so its pages
+/// would go to the log and come back while it is under way.
+const CACHE_KIB: i64 = 32 << 10;
+/// Pages in the log before it is copied into the file. The default of 4 MB is less than a write transaction
+/// logs: each would copy, and wait for the disk, again.
+const LOG_PAGES: i64 = 8 << 10;
 
 /// One SQLite file.
 #[derive(Clone)]
@@ -78,7 +87,7 @@ impl Sqlite {
             let mut count = 0;
             while let Some(row) = rows.next().map_err(failed)? {
                 each(&Row {
-                    cells: &convert::SqliteCells { row, names: &names },
+                    cells: Cells::Sqlite(SqliteCells { row, names: &names }),
                 })?;
                 count += 1;
             }
@@ -102,10 +111,15 @@ impl Sqlite {
                         expect,
                     } => {
                         let found = self.run(open, statement, params)?;
-                        guard(statement, *expect, found)?;
+                        guard(statement.name, *expect, found)?;
                         found
                     }
-                    Step::InsertMany { insert, rows } => self.insert(open, insert, rows)?,
+                    Step::InsertMany { insert, rows } => many::insert(open, &self.target, insert, rows)?,
+                    Step::UpdateMany { update, rows } => {
+                        let found = many::update(open, &self.target, update, rows)?;
+                        guard(&update.name(), Expect::Rows(rows.rows() as u64), found)?;
+                        found
+                    }
                 });
             }
             watcher.at(Moment::Commit(transaction.name))?;
@@ -116,7 +130,7 @@ impl Sqlite {
     }
 
     pub(super) fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
-        self.atomically(insert.table, |open| self.insert(open, insert, rows))
+        self.atomically(insert.table, |open| many::insert(open, &self.target, insert, rows))
     }
 
     /// Runs a script of several statements and then one statement, all in one transaction.
@@ -177,29 +191,6 @@ impl Sqlite {
             .map_err(|e| errors::in_use(&self.target, statement.name, &e))?;
         Ok(affected as u64)
     }
-
-    /// Inserts the whole batch; returns its rows, as on MySQL.
-    fn insert(&self, connection: &Connection, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
-        check_width(insert, rows)?;
-        let name = format!("insert into {}", insert.table);
-        let failed = |error| errors::in_use(&self.target, &name, &error);
-        let text = format!(
-            "INSERT INTO {} ({}) VALUES ({}) {}",
-            insert.table,
-            insert.columns.join(", "),
-            vec!["?"; insert.columns.len()].join(", "),
-            insert.sqlite_tail
-        );
-        let mut prepared = connection.prepare_cached(&text).map_err(failed)?;
-        for row in 0..rows.rows() {
-            for column in 0..rows.width() {
-                let value = convert::bound(&name, rows.value(row, column))?;
-                prepared.raw_bind_parameter(column + 1, value).map_err(failed)?;
-            }
-            prepared.raw_execute().map_err(failed)?;
-        }
-        Ok(rows.rows() as u64)
-    }
 }
 
 /// Why a file could not be opened, and whether waiting may help.
@@ -246,6 +237,9 @@ fn open(path: &Path, options: &ConnectOptions, target: &str) -> Result<Connectio
         ("recursive_triggers", "ON"),
         ("synchronous", "FULL"),
     ] {
+        connection.pragma_update(None, pragma, value).map_err(failed)?;
+    }
+    for (pragma, value) in [("cache_size", -CACHE_KIB), ("wal_autocheckpoint", LOG_PAGES)] {
         connection.pragma_update(None, pragma, value).map_err(failed)?;
     }
     // The mode stays with the file: a look into somebody else's database must not change it.

@@ -2,32 +2,31 @@
 //!
 //! Why: preparing may happen side by side; writing is where the history gets its one order.
 //!
-//! Invariants: one transaction per chunk, never more than `write.chunk_rows` changes; the last one of a
-//! window marks it; a window that fails is recorded and does not stop the others; what would fail every
-//! window stops the backfill.
+//! Invariants: a window is written slice by slice, and each slice is dropped before the next is taken; one
+//! transaction per chunk, never more than `write.chunk_rows` changes of one slice; the last one of a window
+//! marks it; a passing fault begins its slice again and no other; a window that fails is recorded and does not
+//! stop the others; what would fail every window stops the backfill.
 //!
 //! Must not know: what was there before, or why a window is done at all.
 
-use backon::BackoffBuilder;
-
 use crate::config::Pipeline;
 use crate::id::RunId;
-use crate::stage::diff::Change;
-use crate::store::backfill::{WindowDone, WindowKey};
+use crate::store::backfill::WindowKey;
 use crate::store::quarantine::Stamp;
-use crate::store::runs::{OutcomeCounts, RunFailure};
-use crate::store::write::VerdictChunk;
+use crate::store::runs::RunFailure;
+use crate::store::slices::Stretch;
 use crate::store::{Store, StoreError};
 
-use super::super::run::MAX_RETRIES;
-use super::super::write::{Committed, Rows, chunks_of};
-use super::super::{Ambient, Kind, RunError, pauses};
-use super::ahead::Ahead;
+use super::super::line::{Line, Stock};
+use super::super::write::chunks_of;
+use super::super::{Ambient, Kind, RunError};
+use super::ahead::{Ahead, Cutting, Slice};
 use super::own::OwnStretch;
 use super::report::{FailedWindow, Totals};
 use super::start::{Job, command};
 use super::window::{Preparer, Ready};
 use super::windows::shown;
+use super::work::Work;
 
 /// What writing windows needs.
 pub(super) struct Setup<'a> {
@@ -39,7 +38,7 @@ pub(super) struct Setup<'a> {
     pub model: Option<(String, String)>,
     /// Its store is under the run's fence.
     pub preparer: Preparer,
-    pub concurrency: usize,
+    pub cutting: Cutting,
     /// For the commands that try windows again.
     pub command: &'a str,
 }
@@ -101,7 +100,7 @@ impl<'a> Engine<'a> {
     pub async fn work(&mut self, jobs: &[Job], rows: Option<u64>) -> Result<(), RunError> {
         self.with.ambient.progress.begin("backfilling", rows);
         let windows = jobs.iter().map(|job| job.window);
-        let mut ahead = Ahead::new(self.with.preparer.clone(), windows, self.with.concurrency);
+        let mut ahead = Ahead::new(self.with.preparer.clone(), windows, self.with.cutting);
         let mut stopped = Ok(());
         for (position, job) in jobs.iter().enumerate() {
             self.with.ambient.reached("before_window");
@@ -109,17 +108,17 @@ impl<'a> Engine<'a> {
                 stopped = Err(error);
                 break;
             }
-            let Some(first) = ahead.next().await else { break };
-            self.own.forget_before(position.saturating_sub(self.with.concurrency));
-            match self.window(position, job, first).await {
+            match self.window(job, &mut ahead).await {
                 Ok(()) => self.completed += 1,
-                Err(Ended::Failed(error, attempts)) => self.record_failure(job, &error, attempts).await,
+                Err(Ended::Failed(error, attempts)) => {
+                    ahead.skip_rest_of(position);
+                    self.record_failure(job, &error, attempts).await;
+                }
                 Err(Ended::Stop(error)) => {
                     stopped = Err(error);
                     break;
                 }
             }
-            self.with.ambient.progress.at(self.rows_seen);
             self.with.ambient.reached("after_window");
         }
         self.with.ambient.progress.end();
@@ -131,61 +130,93 @@ impl<'a> Engine<'a> {
         format!("{} windows are done", self.completed)
     }
 
-    /// Writes a window, and does it again from its loading after a passing fault.
-    async fn window(&mut self, position: usize, job: &Job, first: Result<Ready, RunError>) -> Result<(), Ended> {
-        let mut pauses = pauses(MAX_RETRIES as usize).build();
-        let mut committed = Committed::default();
-        let mut attempts = 0;
-        let mut prepared = first;
+    /// Writes a window, slice by slice.
+    async fn window(&mut self, job: &Job, ahead: &mut Ahead) -> Result<(), Ended> {
+        let mut work = Work::begin();
         loop {
-            attempts += 1;
-            let result = match &prepared {
-                Ok(ready) => self.write(position, job, ready, attempts, &mut committed).await,
-                Err(_) => Ok(()),
+            let Some(slice) = ahead.next().await else {
+                return Err(Ended::Stop(RunError::bug("write", "a window has no slice")));
             };
-            let error = match (result, prepared) {
-                (Ok(()), Ok(ready)) => {
-                    self.count(&ready, &committed);
-                    return Ok(());
-                }
-                (Err(error), _) | (_, Err(error)) => error,
-            };
-            let wait = (error.kind == Kind::Transient && !stops(&error))
-                .then(|| pauses.next())
-                .flatten();
-            let Some(wait) = wait else {
-                self.totals.add_changes(&committed.outcomes);
-                self.totals.add_matrix(&committed.matrix);
-                self.totals.rows_written += committed.rows;
-                return Err(if stops(&error) {
-                    Ended::Stop(error)
-                } else {
-                    Ended::Failed(error, attempts)
-                });
-            };
-            tracing::warn!(window = %job.window, attempts, %error, "passing fault: the window begins again");
-            tokio::time::sleep(wait).await;
-            prepared = self.again(job).await;
+            let is_last = slice.is_last;
+            self.own
+                .forget_before(slice.number.saturating_sub(self.with.cutting.concurrency));
+            if let Err(ended) = self.slice(job, slice, &mut work).await {
+                self.count_written(&work);
+                return Err(ended);
+            }
+            self.with.ambient.reached("after_slice");
+            self.with.ambient.progress.at(self.rows_seen);
+            if is_last {
+                self.totals.add_read(&work.read.rows, &work.read.skipped);
+                self.totals.add_changes(&work.outcomes());
+                self.totals.add_matrix(&work.committed.tally.matrix);
+                self.totals.rows_written += work.committed.tally.rows;
+                return Ok(());
+            }
         }
     }
 
-    /// Prepares a window once more. After a fault it may be that a transaction was committed all the same.
-    async fn again(&mut self, job: &Job) -> Result<Ready, RunError> {
+    /// Writes a slice, and does it again from its loading after a passing fault.
+    async fn slice(&mut self, job: &Job, slice: Slice, work: &mut Work) -> Result<(), Ended> {
+        let Slice {
+            number,
+            stretch,
+            mut prepared,
+            is_last,
+        } = slice;
+        loop {
+            let error = match prepared {
+                Ok(ready) => match self.write(number, job, &ready, is_last, work).await {
+                    Ok(()) => {
+                        self.rows_seen += ready.rows.read;
+                        work.wrote(&ready);
+                        return Ok(());
+                    }
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            let again = stretch
+                .as_ref()
+                .filter(|_| error.kind == Kind::Transient && !stops(&error));
+            let Some((stretch, wait)) = again.and_then(|stretch| Some((stretch, work.pauses.next()?))) else {
+                return Err(if stops(&error) {
+                    Ended::Stop(error)
+                } else {
+                    Ended::Failed(error, work.attempts)
+                });
+            };
+            tracing::warn!(window = %job.window, attempts = work.attempts, %error, "passing fault: its part of the window begins again");
+            tokio::time::sleep(wait).await;
+            work.attempts += 1;
+            prepared = self.again(stretch).await;
+        }
+    }
+
+    /// What a window that has failed has written all the same.
+    fn count_written(&mut self, work: &Work) {
+        self.totals.add_changes(&work.committed.tally.outcomes);
+        self.totals.add_matrix(&work.committed.tally.matrix);
+        self.totals.rows_written += work.committed.tally.rows;
+    }
+
+    /// Prepares a slice once more. After a fault it may be that a transaction was committed all the same.
+    async fn again(&mut self, stretch: &Stretch) -> Result<Ready, RunError> {
         self.own.forget();
         self.recount = true;
         let chunks = self.store().chunks(self.with.run_id.as_str()).await;
         let chunks = chunks.map_err(|error| RunError::store("write", error))?;
         self.next_chunk = chunks.len() as u32;
-        self.with.preparer.prepare(job.window).await
+        self.with.preparer.prepare(stretch).await
     }
 
     async fn write(
         &mut self,
-        position: usize,
+        number: usize,
         job: &Job,
         ready: &Ready,
-        attempts: u32,
-        committed: &mut Committed,
+        is_last: bool,
+        work: &mut Work,
     ) -> Result<(), RunError> {
         let failed = |error: StoreError| RunError::store("write", error);
         let stamp = Stamp {
@@ -195,48 +226,55 @@ impl<'a> Engine<'a> {
         self.store().quarantine(&ready.refused, stamp).await.map_err(failed)?;
         let model = self.with.model.clone();
         let key = self.key(job, model.as_ref().map(|(id, _)| id.as_str()));
-        let chunks: Vec<&[Change]> = chunks_of(&ready.changes, self.with.pipeline.chunk_rows).collect();
+        let chunks = chunks_of(&ready.changes, self.with.pipeline.chunk_rows);
         let Some(last) = chunks.len().checked_sub(1) else {
-            let done = self.done(ready, committed, attempts);
+            if !is_last {
+                return Ok(());
+            }
+            let done = work.done(ready, &work.committed, self.with.ambient.now());
             return self.store().complete_window(&key, &done).await.map_err(failed);
         };
-        let rows = Rows::of(&ready.predictions, &ready.features, &ready.current);
         let ids = ready.predictions.ids();
         let touched = ready
             .changes
             .changes
             .iter()
-            .filter_map(|change| ids.get(change.prediction));
+            .filter_map(|change| ids.get(change.prediction as usize));
         let mut head = self.own.head_for(ready.head, touched).map_err(|_| moved())?;
-        let reason = match &model {
-            Some((_, version)) => format!("model {version}"),
-            None => "era rule: no model".to_owned(),
-        };
-        for (number, changes) in chunks.into_iter().enumerate() {
-            let chunk = VerdictChunk {
-                run: Some((self.with.run_id, self.next_chunk)),
-                model: model.as_ref().map(|(id, version)| (id.as_str(), version.as_str())),
-                changed_by: "system",
-                reason: &reason,
-                now: self.with.ambient.now(),
-                log_refreshed: self.with.pipeline.log_refreshed,
-                verdicts: changes.iter().map(|change| rows.verdict(change)).collect(),
-            };
-            self.with.ambient.stop.check("write", || self.in_words())?;
-            let mut after = committed.clone();
-            after.add(changes, &chunk.verdicts, chunk.rows());
-            let done = (number == last).then(|| self.done(ready, &after, attempts));
-            self.with.ambient.reached("before_chunk");
-            let written = self.store().write_window(&key, &chunk, &head, done.as_ref()).await;
+        let ambient = self.with.ambient;
+        let mut line = Line::new(self.stock(ready), chunks.clone(), self.next_chunk, head, ambient);
+        for (nth, changes) in chunks.enumerate() {
+            let Some(chunk) = line.next().await else { break };
+            ambient.stop.check("write", || self.in_words())?;
+            let after = work.committed.with(&chunk.tally);
+            let done = (is_last && nth == last).then(|| work.done(ready, &after, ambient.now()));
+            ambient.reached("before_chunk");
+            let written = self.store().write_window(&key, chunk.sealed, done.as_ref()).await;
             let written = written.map_err(failed)?;
             self.next_chunk += 1;
-            *committed = after;
-            let written_ids = chunk.verdicts.iter().map(|verdict| verdict.workout_id);
-            self.own.wrote(position, head, written.head, written_ids);
+            work.committed = after;
+            let written_ids = changes.iter().filter_map(|change| ids.get(change.prediction as usize));
+            self.own.wrote(number, head, written.head, written_ids);
             head = written.head;
-            self.with.ambient.reached("after_chunk");
+            ambient.reached("after_chunk");
         }
         Ok(())
+    }
+
+    fn stock(&self, ready: &Ready) -> Stock {
+        let model = self.with.model.clone();
+        Stock {
+            predictions: ready.predictions.clone(),
+            features: ready.features.clone(),
+            current: ready.current.clone(),
+            run_id: self.with.run_id.clone(),
+            reason: match &model {
+                Some((_, version)) => format!("model {version}"),
+                None => "era rule: no model".to_owned(),
+            },
+            model,
+            log_refreshed: self.with.pipeline.log_refreshed,
+        }
     }
 
     fn key<'k>(&self, job: &Job, model_id: Option<&'k str>) -> WindowKey<'k>
@@ -249,24 +287,6 @@ impl<'a> Engine<'a> {
             run_id: self.with.run_id,
             model_id,
         }
-    }
-
-    fn done(&self, ready: &Ready, committed: &Committed, attempts: u32) -> WindowDone {
-        WindowDone {
-            attempts,
-            rows: ready.rows,
-            changes: outcomes(ready, committed),
-            rows_written: committed.rows,
-            now: self.with.ambient.now(),
-        }
-    }
-
-    fn count(&mut self, ready: &Ready, committed: &Committed) {
-        self.rows_seen += ready.rows.read;
-        self.totals.add_read(&ready.rows, &ready.skipped);
-        self.totals.add_changes(&outcomes(ready, committed));
-        self.totals.add_matrix(&committed.matrix);
-        self.totals.rows_written += committed.rows;
     }
 
     async fn record_failure(&mut self, job: &Job, error: &RunError, attempts: u32) {
@@ -317,18 +337,6 @@ pub(super) fn retry_one(base: &str, job: &Job) -> String {
         job.window.to,
         &format!("{}d", days.clamp(1, 65_535)),
     )
-}
-
-/// The outcomes of a window that is done: what was committed, and the rest of what was read.
-fn outcomes(ready: &Ready, committed: &Committed) -> OutcomeCounts {
-    let protected = ready.changes.counts.protected;
-    let done = committed.outcomes;
-    let accounted = protected + done.new + done.changed + done.refreshed;
-    OutcomeCounts {
-        protected,
-        unchanged: ready.rows.classified.saturating_sub(accounted),
-        ..done
-    }
 }
 
 fn moved() -> RunError {

@@ -1,7 +1,7 @@
 //! Backfill: a range of dates, classified a window at a time by one model.
 //!
 //! Why: ten years of workouts are more than one transaction, and more than one evening; a backfill is bounded
-//! in memory, can be killed at any instant and goes on where it stopped, and what fails in one window stays
+//! in memory (see [`SLICE_ROWS`]), can be killed at any instant and goes on where it stopped, and what fails in one window stays
 //! in that window.
 //!
 //! Invariants: one model for all windows: it is chosen before the first, checked in each transaction, and
@@ -20,6 +20,7 @@ mod scene;
 mod start;
 mod window;
 pub mod windows;
+mod work;
 
 use crate::config::Pipeline;
 use crate::id::RunId;
@@ -32,14 +33,17 @@ use crate::vocab::{RunStatus, Trigger};
 use super::lease::{self, Lease, Refused};
 use super::prepare::Options;
 use super::run::check_privileges;
-use super::{Ambient, RETRIES, RunError, adopt, retrying};
+use super::{Ambient, RETRIES, RunError, adopt, memory, retrying};
+use ahead::Cutting;
+pub use ahead::SLICE_ROWS;
 use engine::{Engine, Setup};
 use report::{BackfillReport, Totals, WindowCounts};
+pub use sample::TRAINING_ROWS;
 use scene::{Scene, idle, nothing};
 use start::{Resolved, resolve};
 use windows::{DateWindow, Span};
 
-/// The most windows that are prepared side by side.
+/// The most windows, or slices of one, that are prepared side by side.
 pub const MAX_CONCURRENCY: usize = 8;
 /// The most failed windows that the ledger lists.
 const LEDGER_FAILURES: usize = 100;
@@ -77,8 +81,10 @@ pub struct BackfillOptions {
     pub to: Option<WorkoutDate>,
     /// The length of a window; None: a month.
     pub span: Option<Span>,
-    /// Windows that are prepared side by side, 1 to [`MAX_CONCURRENCY`].
+    /// Windows, or slices of one, that are prepared side by side, 1 to [`MAX_CONCURRENCY`].
     pub concurrency: usize,
+    /// The most workouts of a window that are in memory at once; None: [`SLICE_ROWS`].
+    pub slice_rows: Option<usize>,
     /// The newest window first.
     pub newest_first: bool,
     /// What becomes of an unfinished one.
@@ -89,6 +95,15 @@ pub struct BackfillOptions {
     pub run: Options,
     /// The command line without range and window, for hints.
     pub command: String,
+}
+
+impl BackfillOptions {
+    pub(super) fn cutting(&self) -> Cutting {
+        Cutting {
+            concurrency: self.concurrency.clamp(1, MAX_CONCURRENCY),
+            slice_rows: self.slice_rows.unwrap_or(SLICE_ROWS).max(1),
+        }
+    }
 }
 
 /// Why there is no report.
@@ -116,6 +131,7 @@ pub async fn backfill(
     options: &BackfillOptions,
     ambient: &Ambient,
 ) -> Result<BackfillReport, Failure> {
+    memory::allows_backfill(pipeline, options)?;
     check_privileges(store).await?;
     let needs = store.require(&privileges::BACKFILL).await;
     needs.map_err(|error| RunError::store("start", error))?;
@@ -145,6 +161,7 @@ pub async fn plan_backfill(
     options: &BackfillOptions,
     ambient: &Ambient,
 ) -> Result<BackfillReport, Failure> {
+    memory::allows_backfill(pipeline, options)?;
     let Some(resolved) = resolve(store, pipeline, options).await? else {
         return Ok(nothing(pipeline, options));
     };
@@ -229,7 +246,7 @@ async fn execute(
         backfill_id: &backfill_id,
         model: scene.model_ref(),
         preparer: scene.preparer(store, ambient),
-        concurrency: options.concurrency.clamp(1, MAX_CONCURRENCY),
+        cutting: options.cutting(),
         command: &options.command,
     });
     let rows = scene.rows_to_read(store).await?;

@@ -1,8 +1,8 @@
 //! The stretch of the chain that this backfill has written by itself.
 //!
-//! Why: windows are prepared side by side and written one after the other. A window that was prepared before
+//! Why: slices are prepared side by side and written one after the other. A slice that was prepared before
 //! its predecessor was written has seen an older head; it is still right where all that came since are
-//! windows of this backfill, which touch other workouts. Where anybody else has written, it is not, and the
+//! slices of this backfill, which touch other workouts. Where anybody else has written, it is not, and the
 //! compare-and-swap on the head it has seen fails as it must.
 //!
 //! Invariants: a head is only ever exchanged for a newer one of ours when no workout is touched by both.
@@ -16,7 +16,7 @@ use crate::audit::chain::Link;
 /// One transaction of ours.
 #[derive(Debug)]
 struct Step {
-    window: usize,
+    slice: usize,
     before: Link,
     ids: HashSet<String>,
 }
@@ -28,7 +28,7 @@ pub(super) struct OwnStretch {
     tip: Option<Link>,
 }
 
-/// A workout stands in two windows: its date was changed while they were prepared.
+/// A workout stands in two slices: its date was changed while they were prepared.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Moved;
 
@@ -50,22 +50,22 @@ impl OwnStretch {
         Ok(tip)
     }
 
-    /// A transaction of window number `window` was committed on `before`, and the head is `after` now.
-    pub fn wrote<'i>(&mut self, window: usize, before: Link, after: Link, ids: impl Iterator<Item = &'i str>) {
+    /// A transaction of slice number `slice` was committed on `before`, and the head is `after` now.
+    pub fn wrote<'i>(&mut self, slice: usize, before: Link, after: Link, ids: impl Iterator<Item = &'i str>) {
         if self.tip != Some(before) {
             self.steps.clear();
         }
         self.tip = Some(after);
         self.steps.push_back(Step {
-            window,
+            slice,
             before,
             ids: ids.map(str::to_owned).collect(),
         });
     }
 
-    /// Forgets the windows before number `window`: no prepared window has seen the head before those.
-    pub fn forget_before(&mut self, window: usize) {
-        while self.steps.front().is_some_and(|step| step.window < window) {
+    /// Forgets the slices before number `slice`: no prepared slice has seen the head before those.
+    pub fn forget_before(&mut self, slice: usize) {
+        while self.steps.front().is_some_and(|step| step.slice < slice) {
             self.steps.pop_front();
         }
     }

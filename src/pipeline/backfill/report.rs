@@ -160,7 +160,18 @@ impl Totals {
         }
     }
 
-    /// Counts a window as its diff would write it.
+    /// Counts what a part has counted.
+    pub fn add(&mut self, part: &Self) {
+        self.add_read(&part.rows, &part.skipped);
+        self.add_changes(&part.changes);
+        for (transition, n) in &part.matrix {
+            *self.matrix.entry(transition.clone()).or_default() += n;
+        }
+        self.rows_written += part.rows_written;
+        self.chunks += part.chunks;
+    }
+
+    /// Counts a slice as its diff would write it.
     pub fn add_planned(&mut self, ready: &Ready, rows_written: u64) {
         self.add_read(&ready.rows, &ready.skipped);
         self.add_changes(&super::super::report::outcome_counts(&ready.changes.counts));

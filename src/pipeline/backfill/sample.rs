@@ -14,7 +14,7 @@ use std::collections::{BinaryHeap, HashSet};
 
 use crate::config::Pipeline;
 use crate::stage::decide::{Decision, Fingerprint};
-use crate::stage::features::{Bounds, featurize};
+use crate::stage::features::{Bounds, featurize_all};
 use crate::stage::fingerprint::Digester;
 use crate::stage::frame::{Features, Frame};
 use crate::store::workouts::{LoadedWorkouts, Window};
@@ -106,7 +106,7 @@ async fn choose_by_sample(
     if !matches!(decision, Decision::Train { .. }) {
         return Ok(Judged::unseen(chooser.follow(decision, None).await?));
     }
-    let answered: HashSet<&str> = chooser.answered().collect();
+    let answered: HashSet<&str> = chooser.answered().await?.collect();
     let keep = |id: &str| rank(seed, id) <= highest || answered.contains(id);
     let features = load_features(store, pipeline, source, keep).await?;
     let choice = chooser.follow(decision, Some(&features)).await?;
@@ -146,7 +146,7 @@ async fn survey(
     let mut seen = 0;
     let each = |slice: LoadedWorkouts| {
         seen += slice.frame.height() as u64;
-        let featurized = featurize(&slice.frame, &pipeline.activities)?;
+        let featurized = featurize_all(slice.frame, &pipeline.activities)?;
         digester.add(&featurized.features, bounds);
         for id in featurized.features.ids().iter().flatten() {
             lowest.push(rank(seed, id));
@@ -172,7 +172,7 @@ async fn load_features(
 ) -> Result<Frame<Features>, RunError> {
     let mut frame = None;
     let each = |all: LoadedWorkouts| {
-        frame = Some(featurize(&all.frame, &pipeline.activities)?.features);
+        frame = Some(featurize_all(all.frame, &pipeline.activities)?.features);
         Ok(())
     };
     let read = store.workouts_in_slices(source, usize::MAX, keep, each).await;

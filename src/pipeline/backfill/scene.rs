@@ -20,7 +20,7 @@ use crate::time::WorkoutDate;
 
 use super::super::choose::{Choice, Chooser, Chosen};
 use super::super::gate::Gated;
-use super::super::report::{decision_of, model_of, outcome_counts};
+use super::super::report::{decision_of, model_of};
 use super::super::run::Desk;
 use super::super::write::rows_of;
 use super::super::{Ambient, Kind, RETRIES, RunError, retrying};
@@ -31,7 +31,7 @@ use super::sample::{self, Judged};
 use super::start::{Job, Resolved, Way, command};
 use super::window::Preparer;
 use super::windows::{DateWindow, Span, shown};
-use super::{BackfillOptions, MAX_CONCURRENCY, Reprocess};
+use super::{BackfillOptions, Reprocess};
 
 /// The most stretches of windows that are counted one by one for the progress bar.
 const COUNTED_STRETCHES: usize = 32;
@@ -120,23 +120,27 @@ impl<'a> Scene<'a> {
         let mut totals = Totals::default();
         let mut plans = Vec::with_capacity(self.jobs.len());
         ambient.progress.begin("comparing", self.rows_to_read(store).await?);
-        let concurrency = self.options.concurrency.clamp(1, MAX_CONCURRENCY);
         let windows = self.jobs.iter().map(|job| job.window);
-        let mut ahead = Ahead::new(self.preparer(store, ambient), windows, concurrency);
+        let mut ahead = Ahead::new(self.preparer(store, ambient), windows, self.options.cutting());
         for job in &self.jobs {
-            let Some(ready) = ahead.next().await else { break };
-            let ready = ready?;
-            let rows_written = rows_of(&ready.changes, self.pipeline.log_refreshed);
-            totals.add_planned(&ready, rows_written);
+            let mut window = Totals::default();
+            while let Some(slice) = ahead.next().await {
+                let ready = slice.prepared?;
+                window.add_planned(&ready, rows_of(&ready.changes, self.pipeline.log_refreshed));
+                ambient.progress.at(totals.rows.read + window.rows.read);
+                if slice.is_last {
+                    break;
+                }
+            }
             plans.push(WindowPlan {
                 window_no: job.window_no,
                 from: shown(job.window.from),
                 to: shown(job.window.to),
-                rows: ready.rows,
-                changes: outcome_counts(&ready.changes.counts),
-                rows_written,
+                rows: window.rows,
+                changes: window.changes,
+                rows_written: window.rows_written,
             });
-            ambient.progress.at(totals.rows.read);
+            totals.add(&window);
         }
         ambient.progress.end();
         Ok((totals, plans))

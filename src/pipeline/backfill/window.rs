@@ -1,30 +1,30 @@
-//! One window: loaded, classified and compared with the stored state, ready to be written.
+//! One slice of a window: loaded, classified and compared with the stored state, ready to be written.
 //!
-//! Why: this is the part of a backfill that can be done for several windows at once.
+//! Why: this is the part of a backfill that can be done for several slices at once.
 //!
 //! Invariants: nothing is written; the chain's head is read before the state, so that a write based on this
-//! state collides with any write of another that came between; only the window's rows are in memory.
+//! state collides with any write of another that came between; only the slice's rows are in memory.
 //!
-//! Must not know: other windows.
+//! Must not know: other slices, or which window this one is of.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::audit::chain::Link;
-use crate::stage::classify::classify;
+use crate::stage::classify::verdicts;
 use crate::stage::diff::{ChangeSet, diff};
-use crate::stage::features::{Activities, Featurized, featurize};
+use crate::stage::features::{Activities, Featurized, featurize_all};
 use crate::stage::frame::{Classifications, Features, Frame, Predictions};
 use crate::stage::model::Model;
 use crate::store::quarantine::Quarantined;
 use crate::store::runs::RowCounts;
+use crate::store::slices::Stretch;
 use crate::store::{Store, StoreError};
 
 use super::super::prepare::row_counts;
 use super::super::{Ambient, RunError};
-use super::windows::DateWindow;
 
-/// What preparing a window needs, the same for all of them.
+/// What preparing a slice needs, the same for all of them.
 #[derive(Clone)]
 pub(super) struct Preparer {
     pub store: Store,
@@ -34,7 +34,7 @@ pub(super) struct Preparer {
     pub ambient: Ambient,
 }
 
-/// A window, ready to be written.
+/// A slice, ready to be written.
 pub(super) struct Ready {
     /// The chain's head when the state was read.
     pub head: Link,
@@ -52,21 +52,16 @@ impl Preparer {
     ///
     /// # Errors
     /// [`RunError`] of the stage that failed.
-    pub async fn prepare(&self, window: DateWindow) -> Result<Ready, RunError> {
+    pub async fn prepare(&self, slice: &Stretch) -> Result<Ready, RunError> {
         let load = |error: StoreError| RunError::store("load", error);
         let head = self.store.chain_head().await.map_err(load)?;
-        let loaded = self
-            .store
-            .workouts_between(window.from, window.to)
-            .await
-            .map_err(load)?;
+        let loaded = self.store.stretch_workouts(slice).await.map_err(load)?;
         let read = (loaded.frame.height() + loaded.refused.len()) as u64;
-        let featurized = featurize(&loaded.frame, &self.activities);
+        let featurized = featurize_all(loaded.frame, &self.activities);
         let Featurized { features, skipped } = featurized.map_err(|e| RunError::bug("featurize", e))?;
-        let ids: Vec<&str> = features.ids().iter().map(Option::unwrap_or_default).collect();
-        let current = self.store.classifications_of(&ids).await.map_err(load)?;
+        let current = self.store.stretch_state(slice).await.map_err(load)?;
         self.ambient.reached("after_window_load");
-        let predictions = classify(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
+        let predictions = verdicts(&features, &self.model).map_err(|e| RunError::bug("classify", e))?;
         let changes = diff(&current, &predictions, self.model_id.as_deref());
         self.ambient.reached("after_window_diff");
         let rows = row_counts(read, &predictions, &skipped, loaded.refused.len());

@@ -107,6 +107,7 @@ pub(super) fn verdict<'v>(row: &'v Touched, before: &'v PastVerdict) -> Verdict<
         previous: current,
         label: &before.label,
         confidence: before.confidence,
+        same_confidence: false,
         method: before.method.as_deref(),
         source: if fallback {
             Source::EraFallback

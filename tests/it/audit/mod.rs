@@ -5,6 +5,8 @@ mod adopt;
 mod anchor;
 mod as_of;
 mod prove;
+mod reference;
+mod spilled;
 mod tamper;
 
 use paceline::pipeline::prepare::Options;

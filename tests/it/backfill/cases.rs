@@ -101,6 +101,154 @@ fn side_by_side_is_one_after_the_other_to_the_last_cell() {
 }
 
 #[test]
+fn windows_in_slices_are_the_same_windows() {
+    let clean = block_on(clean_run());
+    on_both_stores(|raw| async {
+        let world = filled(raw, ROWS, 1).await;
+        let text = named("nightly", 40);
+        // A day has eight workouts: slices end in the middle of days, and in the middle of equal dates.
+        world.raw.run("UPDATE workout_summary SET workout_date = '2015-03-03' WHERE workout_date >= '2015-03-01' AND workout_date < '2015-03-10'").await;
+        let whole = plan_backfill(&world.store, &pipeline(&text), &by("1mo"), &world.ambient()).await;
+        let whole = whole.expect("a plan");
+        for (concurrency, slice_rows) in [(1, 1), (3, 7), (2, 50), (1, 240), (8, 1_000_000)] {
+            let options = BackfillOptions {
+                concurrency,
+                slice_rows: Some(slice_rows),
+                ..by("1mo")
+            };
+            let sliced = plan_backfill(&world.store, &pipeline(&text), &options, &world.ambient()).await;
+            let sliced = sliced.expect("a plan");
+            assert_eq!(sliced.planned, whole.planned, "{slice_rows}");
+            assert_eq!(
+                (sliced.rows, sliced.changes, &sliced.matrix),
+                (whole.rows, whole.changes, &whole.matrix)
+            );
+        }
+        let options = BackfillOptions {
+            concurrency: 3,
+            slice_rows: Some(30),
+            ..by("1mo")
+        };
+        let done = run(&world, &text, &options).await.expect("a backfill");
+        assert_eq!((done.status, done.windows.completed), ("succeeded", 5));
+        assert_eq!(
+            (done.rows, done.changes, &done.skipped),
+            (whole.rows, whole.changes, &whole.skipped)
+        );
+        assert!(
+            u64::from(done.chunks) >= done.rows.classified / 30,
+            "a slice is at least one transaction"
+        );
+        assert_eq!((state(&world).await, history(&world).await), clean);
+        assert_verified(&world).await;
+        let marks = "SELECT SUM(rows_read), SUM(rows_classified), SUM(rows_written), COUNT(*) FROM backfill_windows WHERE status = 'completed'";
+        let sums = [done.rows.read, done.rows.classified, done.rows_written, 5].map(|n| n.to_string());
+        assert_eq!(world.raw.rows(marks).await, [sums]);
+        let again = run(&world, &text, &options).await.expect("a backfill");
+        assert_eq!((again.rows_written, again.chunks), (0, 0));
+        assert_eq!(again.changes.unchanged, again.rows.classified);
+    });
+}
+
+/// Dies at the n-th point of that name, in a way that no hook prints.
+fn dying_at(world: &World, point: &'static str, nth: u32) -> paceline::pipeline::Ambient {
+    at(world.ambient(), point, nth, || {
+        std::panic::resume_unwind(Box::new("killed at a point"))
+    })
+}
+
+#[test]
+fn a_window_that_was_cut_off_between_two_slices_has_no_mark_and_is_finished() {
+    let clean = block_on(clean_run());
+    on_both_stores(|raw| async {
+        let world = filled(raw, ROWS, 1).await;
+        let options = BackfillOptions {
+            slice_rows: Some(50),
+            concurrency: 2,
+            ..by("1mo")
+        };
+        // A month has about 240 workouts, five slices: the seventh transaction is the second of the second window.
+        let ambient = dying_at(&world, "after_chunk", 7);
+        let (store, text) = (Store::new(connect(&world.raw.url).await.expect("connect")), NIGHTLY);
+        let doomed = options.clone();
+        let killed =
+            tokio::spawn(async move { backfill(&store, &pipeline(text), &doomed, &ambient).await.map(|_| ()) });
+        assert!(killed.await.expect_err("killed").is_panic());
+        let marks = "SELECT status, COUNT(*) FROM backfill_windows GROUP BY status ORDER BY status";
+        assert_eq!(world.raw.rows(marks).await, [["completed", "1"], ["pending", "4"]]);
+        let written = world.count("workout_ml_classifications").await;
+        let options = BackfillOptions {
+            run: Options {
+                take_over: true,
+                ..Options::default()
+            },
+            ..resumed(&options)
+        };
+        let done = run(&world, NIGHTLY, &options).await.expect("the rest");
+        assert_eq!(
+            (done.status, done.windows.completed, done.windows.already),
+            ("succeeded", 4, 1)
+        );
+        let slices_kept = done.changes.unchanged;
+        assert!(
+            slices_kept > 0 && done.changes.new + written == world.count("workout_ml_classifications").await,
+            "{done:?}"
+        );
+        assert_eq!((state(&world).await, history(&world).await), clean);
+        assert_verified(&world).await;
+    });
+}
+
+#[test]
+fn at_most_so_many_slices_are_in_memory() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    block_on(async {
+        let world = filled(sqlite().await, ROWS, 1).await;
+        for concurrency in [1, 4] {
+            // Loaded and not yet written: what is between the two is in memory.
+            let (held, most) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
+            let (now_held, most_held) = (Arc::clone(&held), Arc::clone(&most));
+            let ambient = paceline::pipeline::Ambient {
+                at_point: Arc::new(move |point| match point {
+                    "after_window_load" => {
+                        let held = now_held.fetch_add(1, Ordering::SeqCst) + 1;
+                        most_held.fetch_max(held, Ordering::SeqCst);
+                    }
+                    "after_slice" => {
+                        now_held.fetch_sub(1, Ordering::SeqCst);
+                    }
+                    _ => {}
+                }),
+                ..world.ambient()
+            };
+            let options = BackfillOptions {
+                concurrency,
+                slice_rows: Some(25),
+                start: Start::Restart,
+                run: Options {
+                    retrain: Some(Retrain::Always),
+                    accept_churn: true,
+                    ..Options::default()
+                },
+                ..by("2mo")
+            };
+            world.wait_days(1);
+            let done = backfill(&world.store, &pipeline(NIGHTLY), &options, &ambient)
+                .await
+                .expect("done");
+            assert_eq!(done.rows.read, ROWS as u64);
+            assert_eq!(held.load(Ordering::SeqCst), 0, "each slice was written");
+            let most = most.load(Ordering::SeqCst);
+            assert!(
+                (1..=concurrency as i64).contains(&most),
+                "{most} slices with --concurrency {concurrency}"
+            );
+        }
+    });
+}
+
+#[test]
 fn the_newest_window_goes_first_when_asked() {
     block_on(async {
         let world = filled(sqlite().await, ROWS, 1).await;

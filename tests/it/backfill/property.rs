@@ -22,6 +22,7 @@ enum Act {
         pipeline: usize,
         span: &'static str,
         concurrency: usize,
+        slice_rows: Option<usize>,
         newest_first: bool,
         start: Start,
         reprocess: Reprocess,
@@ -39,12 +40,13 @@ const NAMES: [&str; 3] = ["first", "second", "third"];
 fn act() -> impl Strategy<Value = Act> {
     let crash = prop_oneof![2 => Just(None), 3 => (1u32..60).prop_map(Some)];
     let spans = prop::sample::select(vec!["1mo", "2w", "5d", "13d", "1d"]);
+    let slices = prop_oneof![Just(None), (1usize..90).prop_map(Some)];
     let start = prop::sample::select(vec![Start::Resume, Start::Resume, Start::Restart]);
     let reprocess = prop::sample::select(vec![Reprocess::None, Reprocess::Failed, Reprocess::Completed]);
     prop_oneof![
-        4 => (0..NAMES.len(), spans, 1usize..=5, any::<bool>(), start, reprocess, crash.clone()).prop_map(
-            |(pipeline, span, concurrency, newest_first, start, reprocess, crash)| Act::Backfill {
-                pipeline, span, concurrency, newest_first, start, reprocess, crash
+        4 => (0..NAMES.len(), spans, 1usize..=5, slices, any::<bool>(), start, reprocess, crash.clone()).prop_map(
+            |(pipeline, span, concurrency, slice_rows, newest_first, start, reprocess, crash)| Act::Backfill {
+                pipeline, span, concurrency, slice_rows, newest_first, start, reprocess, crash
             }
         ),
         1 => (0..NAMES.len(), crash).prop_map(|(pipeline, crash)| Act::Run { pipeline, crash }),
@@ -89,6 +91,7 @@ async fn perform(act: Act, url: String, ambient: Ambient, chunk_rows: usize) {
             pipeline: name,
             span,
             concurrency,
+            slice_rows,
             newest_first,
             start,
             reprocess,
@@ -97,6 +100,7 @@ async fn perform(act: Act, url: String, ambient: Ambient, chunk_rows: usize) {
             let options = BackfillOptions {
                 span: Some(span.parse().expect("a span")),
                 concurrency,
+                slice_rows,
                 newest_first,
                 start,
                 reprocess,

@@ -74,7 +74,6 @@ pub fn classifications(records: &[Record]) -> Frame<Classifications> {
         .iter()
         .map(|r| cell(r, "is_user_override") == Some("true"))
         .collect();
-    let count = |r: &Record| number(r, "classification_change_count").unwrap_or(0.0) as i64;
     let columns = vec![
         texts("workout_id", records),
         texts("current_classification", records),
@@ -82,10 +81,6 @@ pub fn classifications(records: &[Record]) -> Frame<Classifications> {
         texts("model_id", records),
         Column::new("is_user_override".into(), overridden),
         texts("original_ml_classification", records),
-        Column::new(
-            "classification_change_count".into(),
-            records.iter().map(count).collect::<Vec<_>>(),
-        ),
     ];
     let df = DataFrame::new(records.len(), columns).expect("columns of one length");
     Frame::parse(df).unwrap_or_else(|e| panic!("{e}"))

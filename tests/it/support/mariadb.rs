@@ -113,6 +113,21 @@ pub fn database_of(url: &str) -> &str {
     url.rsplit('/').next().expect("a database")
 }
 
+/// What the `mariadb` client prints for a script, as an operator would run it: cells separated by tabs, a
+/// row a line, the header first.
+pub fn client(url: &str, script: &str) -> Vec<Vec<String>> {
+    let socket = format!("--socket={}", server().socket.display());
+    let mut command = assert_cmd::Command::new("mariadb");
+    command.args(["--no-defaults", &socket, "--user=root", "--batch", database_of(url)]);
+    let output = command.write_stdin(script).output().expect("the mariadb client");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}\n{script}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.lines()
+        .map(|line| line.split('\t').map(str::to_owned).collect())
+        .collect()
+}
+
 /// Runs statements as the server's administrator.
 pub fn admin(statements: &[&str]) {
     let statements: Vec<String> = statements.iter().map(|&s| s.to_owned()).collect();
