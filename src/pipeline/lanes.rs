@@ -73,8 +73,13 @@ impl<'s, T: Clone> Lanes<'s, T> {
     pub fn send(&mut self, chunk: SealedChunk, load: T) {
         let behind = self.next.behind();
         let turn = std::mem::replace(&mut self.next, behind);
-        let store = self.store.clone();
-        let task = tokio::spawn(async move { store.write_sealed_in_turn(chunk, turn).await });
+        let (store, alone) = (self.store.clone(), self.wide == 1);
+        let task = tokio::spawn(async move {
+            match alone {
+                true => store.write_sealed(chunk).await,
+                false => store.write_sealed_in_turn(chunk, turn).await,
+            }
+        });
         self.flying.push_back(Flying { task, load });
     }
 

@@ -226,6 +226,13 @@ impl Store {
         let mut last = Transaction::new(transaction.name);
         last.steps.extend(self.fence.as_ref().map(Fence::check));
         let written = self.db.transact_in_turn(&transaction, &last, turn).await;
+        if let (Err(DbError::Duplicate { .. } | DbError::Conflict { .. }), Some(fence)) = (&written, &self.fence) {
+            // Whoever took the lease has written since, and what was written is met before the fence is.
+            let now_held = self.lease(&fence.pipeline).await?;
+            if now_held.is_none_or(|row| row.fence != fence.number) {
+                return Err(self.shut_out(fence).await);
+            }
+        }
         self.under_the_fence(written).await
     }
 
