@@ -198,11 +198,16 @@ async fn load(
 ) -> Result<(LoadedWorkouts, Frame<Classifications>), RunError> {
     let failed = |e| RunError::store("load", e);
     let workouts = store.load_workouts(window, |rows| ambient.progress.at(rows));
-    let state = store.load_classifications(window);
-    if store.db().connections() > 1 {
-        return tokio::try_join!(workouts, state).map_err(failed);
+    if store.db().connections() < 2 {
+        let workouts = workouts.await.map_err(failed)?;
+        return Ok((workouts, store.load_classifications(window).await.map_err(failed)?));
     }
-    Ok((workouts.await.map_err(failed)?, state.await.map_err(failed)?))
+    // A task of its own, so that another thread takes its rows off the wire.
+    let other = store.clone();
+    let state = tokio::spawn(async move { other.load_classifications(window).await });
+    let workouts = workouts.await;
+    let state = state.await.map_err(|error| RunError::bug("load", error))?;
+    Ok((workouts.map_err(failed)?, state.map_err(failed)?))
 }
 
 /// The gate looks at the churn of a fresh model itself. What it has let in stays allowed to that model, so

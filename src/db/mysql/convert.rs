@@ -12,7 +12,7 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 
 use crate::db::error::DbError;
 use crate::db::limits;
-use crate::db::value::{Bound, Cell, Cells, Params, Value};
+use crate::db::value::{Bound, Cell, Params, Value};
 
 /// The driver's named parameters for a statement of this text.
 ///
@@ -86,10 +86,11 @@ fn datetime(at: NaiveDateTime, fraction: bool) -> mysql_async::Value {
 }
 
 /// A row of mysql_async.
-pub(super) struct MySqlCells<'a>(pub(super) &'a mysql_async::Row);
+pub(in crate::db) struct MySqlCells<'a>(pub(super) &'a mysql_async::Row);
 
-impl Cells for MySqlCells<'_> {
-    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
+impl MySqlCells<'_> {
+    #[inline]
+    pub(in crate::db) fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
         let value = self
             .0
             .as_ref(index)
@@ -97,7 +98,7 @@ impl Cells for MySqlCells<'_> {
         cell(value)
     }
 
-    fn name(&self, index: usize) -> String {
+    pub(in crate::db) fn name(&self, index: usize) -> String {
         match self.0.columns_ref().get(index) {
             Some(column) => column.name_str().into_owned(),
             None => format!("#{index}"),
@@ -105,6 +106,7 @@ impl Cells for MySqlCells<'_> {
     }
 }
 
+#[inline]
 fn cell(value: &mysql_async::Value) -> Result<Cell<'_>, String> {
     use mysql_async::Value as V;
     match value {

@@ -21,6 +21,8 @@ mod insert;
 mod many;
 mod update;
 
+pub(super) use convert::MySqlCells;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +33,7 @@ use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
 use super::error::DbError;
 use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction};
 use super::url::MySqlUrl;
-use super::value::{Params, Row};
+use super::value::{Cells, Params, Row};
 use super::watch::{Moment, Watcher};
 use super::{ConnectOptions, guard};
 
@@ -126,7 +128,7 @@ impl MySql {
         let mut rows = 0;
         while let Some(row) = result.next().await.map_err(failed)? {
             each(&Row {
-                cells: &convert::MySqlCells(&row),
+                cells: Cells::MySql(MySqlCells(&row)),
             })?;
             rows += 1;
         }

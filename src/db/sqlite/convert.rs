@@ -10,7 +10,7 @@ use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use super::errors;
 use crate::db::error::DbError;
 use crate::db::limits;
-use crate::db::value::{Bound, Cell, Cells, Params, Value};
+use crate::db::value::{Bound, Cell, Params, Value};
 
 /// Binds every parameter of `prepared` by its name.
 ///
@@ -67,13 +67,14 @@ pub(super) fn bound<'v>(statement: &str, value: Bound<'v>) -> Result<ToSqlOutput
 }
 
 /// A row of rusqlite, with the result's column names.
-pub(super) struct SqliteCells<'a, 's> {
-    pub(super) row: &'a rusqlite::Row<'s>,
+pub(in crate::db) struct SqliteCells<'a> {
+    pub(super) row: &'a rusqlite::Row<'a>,
     pub(super) names: &'a [String],
 }
 
-impl Cells for SqliteCells<'_, '_> {
-    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
+impl SqliteCells<'_> {
+    #[inline]
+    pub(in crate::db) fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
         match self.row.get_ref(index).map_err(|e| e.to_string())? {
             ValueRef::Null => Ok(Cell::Null),
             ValueRef::Integer(v) => Ok(Cell::Int(v)),
@@ -85,7 +86,7 @@ impl Cells for SqliteCells<'_, '_> {
         }
     }
 
-    fn name(&self, index: usize) -> String {
+    pub(in crate::db) fn name(&self, index: usize) -> String {
         self.names.get(index).cloned().unwrap_or_else(|| format!("#{index}"))
     }
 }

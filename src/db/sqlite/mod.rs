@@ -18,6 +18,8 @@ mod convert;
 mod errors;
 mod many;
 
+pub(super) use convert::SqliteCells;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -27,7 +29,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBeh
 
 use super::error::DbError;
 use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction};
-use super::value::{Params, Row};
+use super::value::{Cells, Params, Row};
 use super::watch::{Moment, Watcher};
 use super::{ConnectOptions, guard};
 
@@ -85,7 +87,7 @@ impl Sqlite {
             let mut count = 0;
             while let Some(row) = rows.next().map_err(failed)? {
                 each(&Row {
-                    cells: &convert::SqliteCells { row, names: &names },
+                    cells: Cells::Sqlite(SqliteCells { row, names: &names }),
                 })?;
                 count += 1;
             }
