@@ -108,7 +108,7 @@ class Output(unittest.TestCase):
 
     def test_the_plain_client_reads_the_columns_of_our_statements(self):
         self.assertTrue(sql.WORKOUTS.startswith("SELECT workout_id, workout_date"), sql.WORKOUTS)
-        self.assertTrue(sql.CLASSIFICATIONS.endswith("ORDER BY workout_id"), sql.CLASSIFICATIONS)
+        self.assertTrue(sql.CLASSIFICATIONS.endswith("ORDER BY classification_id"), sql.CLASSIFICATIONS)
 
 
 class Bench:

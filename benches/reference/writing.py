@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
-from database import ROWS_A_STATEMENT, insert_many, literal, load_data, number, plain, quoted
+from database import ROWS_A_STATEMENT, insert_many, load_data, number, plain, quoted
 
 HISTORY = [
     "workout_id", "previous_classification", "new_classification", "classification_source",
@@ -47,7 +47,7 @@ def constants(run):
     }  # fmt: skip
 
 
-def renamed(rows):
+def renamed():
     """The columns of the two tables under their own names."""
     return {
         "workout_id": pl.col("workout_id"), "previous_classification": pl.col("stored"),
@@ -67,23 +67,19 @@ def features_json():
 
 def as_literals(columns, run):
     """An expression for the text of a whole tuple. Neighbouring constants are one literal."""
-    known, own = constants(run), renamed(None)
+    known, own = constants(run), renamed()
     parts, text = [], "("
+    special = {"workout_id": quoted("workout_id"), "classification_confidence": number("confidence"),
+               "previous_classification": plain("stored")}
     for n, name in enumerate(columns):
         text += "," if n else ""
         if name in known:
             value = known[name]
             text += str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
             continue
-        if name == "workout_id":
-            column = quoted("workout_id")
-        elif name == "classification_confidence":
-            column = number("confidence")
-        elif name in ("features_used", "features_snapshot"):
-            column = pl.concat_str(pl.lit("'"), own[name], pl.lit("'"))
-        elif name == "previous_classification":
-            column = plain("stored")
-        else:
+        # The others are our own words or JSON of numbers: nothing to escape, never null.
+        column = special.get(name)
+        if column is None:
             column = pl.concat_str(pl.lit("'"), own[name], pl.lit("'"))
         parts += [pl.lit(text), column]
         text = ""
@@ -147,7 +143,7 @@ def write_text(connection, rows, run, chunk_rows):
 
 def frame_of(columns, rows, run):
     """The columns of a table as a frame."""
-    known, own = constants(run), renamed(rows)
+    known, own = constants(run), renamed()
     return rows.select([(pl.lit(known[c]) if c in known else own[c]).alias(c) for c in columns])
 
 
@@ -166,5 +162,3 @@ def write_other(connection, rows, run, chunk_rows, bulk):
                 insert_many(cursor, "workout_ml_classifications", CURRENT, frame_of(CURRENT, some, run), tail)
         connection.commit()
 
-
-__all__ = ["write_text", "write_other", "literal"]

@@ -26,6 +26,7 @@ pub mod migrate;
 mod mysql;
 mod sqlite;
 pub mod statement;
+pub mod turn;
 pub mod url;
 pub mod value;
 pub mod watch;
@@ -33,6 +34,7 @@ pub mod watch;
 use error::DbError;
 use migrate::{MigrationPlan, MigrationReport};
 use statement::{Batch, Dialect, Expect, Insert, Statement, Transaction};
+use turn::Turn;
 use url::DatabaseUrl;
 use value::{Params, Row};
 use watch::{Moment, Watch, Watcher};
@@ -198,6 +200,31 @@ impl Db {
         match &self.backend {
             Backend::MySql(mysql) => mysql.transact(transaction, &self.watcher).await,
             Backend::Sqlite(sqlite) => sqlite.transact(transaction, &self.watcher),
+        }
+    }
+
+    /// [`Db::transact`] in a line of transactions: it begins and commits when `turn` says so. Just before COMMIT,
+    /// when all before it are committed, it takes the steps of `last`.
+    ///
+    /// # Errors
+    /// As [`Db::transact`]; [`DbError::Transient`] where one before it in the line failed.
+    pub async fn transact_in_turn(
+        &self,
+        transaction: &Transaction,
+        last: &Transaction,
+        mut turn: Turn,
+    ) -> Result<(), DbError> {
+        match &self.backend {
+            Backend::MySql(mysql) => mysql.transact_in_turn(transaction, last, turn, &self.watcher).await,
+            Backend::Sqlite(sqlite) => {
+                // One writer: the line is what it would be without a turn.
+                turn.may_commit(transaction.name).await?;
+                let mut whole = transaction.clone();
+                whole.steps.extend(last.steps.iter().cloned());
+                sqlite.transact(&whole, &self.watcher)?;
+                turn.committed();
+                Ok(())
+            }
         }
     }
 

@@ -206,6 +206,8 @@ pub struct Transaction {
     pub name: &'static str,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// After so many steps the next one in a line may begin; None: when this one is committed.
+    pub hands_on_after: Option<usize>,
 }
 
 impl Transaction {
@@ -214,7 +216,16 @@ impl Transaction {
         Self {
             name,
             steps: Vec::new(),
+            hands_on_after: None,
         }
+    }
+
+    /// In a line of transactions ([`super::turn::Turn`]), the next one may begin here: it depends on no order
+    /// between its statements and those that follow.
+    #[must_use]
+    pub fn hand_on(mut self) -> Self {
+        self.hands_on_after = Some(self.steps.len());
+        self
     }
 
     /// Adds a guarded statement.

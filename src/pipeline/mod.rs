@@ -17,6 +17,7 @@ pub mod compare;
 pub mod gate;
 pub mod import;
 pub mod labels;
+mod lanes;
 pub mod lease;
 pub mod lessons;
 mod line;

@@ -15,6 +15,7 @@ use crate::store::Store;
 use crate::store::runs::OutcomeCounts;
 
 use super::gate::Gated;
+use super::lanes::Lanes;
 use super::line::{Line, Stock, Tally};
 use super::prepare::Prepared;
 use super::report::{DecisionSummary, RunReport};
@@ -63,25 +64,63 @@ pub(super) async fn write(
 ) -> Result<(), RunError> {
     let total = prepared.changes.changes.len() as u64;
     ambient.progress.begin("writing", Some(total));
-    let mut done = 0;
+    let mut sent = 0;
     let stock = stock(prepared, pipeline, run_id, reason(prepared, committed));
     let chunks = chunks_of(&prepared.changes, pipeline.chunk_rows);
     let mut line = Line::new(stock, chunks.clone(), committed.chunks, prepared.head, ambient);
+    let mut lanes = Lanes::new(store, lanes_for(store, prepared.changes.changes.len()));
     for changes in chunks {
         let Some(chunk) = line.next().await else { break };
-        ambient.stop.check("write", || committed.in_words())?;
-        ambient.reached("before_chunk");
-        let with_it = committed.with(&chunk.tally);
-        if let Err(error) = store.write_sealed(chunk.sealed).await {
-            committed.in_doubt = Some(Box::new(with_it));
-            return Err(RunError::store("write", error));
+        if lanes.are_full() {
+            land(&mut lanes, committed, ambient).await?;
         }
-        ambient.reached("after_chunk");
-        *committed = with_it;
-        done += changes.len() as u64;
-        ambient.progress.at(done);
+        if ambient.stop.asked().is_some() {
+            // What is under way is let to its end, and counted.
+            land_all(&mut lanes, committed, ambient).await?;
+            ambient.stop.check("write", || committed.in_words())?;
+        }
+        ambient.reached("before_chunk");
+        sent += changes.len() as u64;
+        let before = lanes.last().map_or(&*committed, |(before, _)| before);
+        let with_it = before.with(&chunk.tally);
+        lanes.send(chunk.sealed, (with_it, sent));
     }
+    land_all(&mut lanes, committed, ambient).await?;
     ambient.progress.end();
+    Ok(())
+}
+
+/// A chunk's place in the run: all that is committed with it, and the changes that are sent with it.
+type Landed = (Committed, u64);
+
+/// Few changes are written before a second lane would pay; and with one, whoever looks on sees statement
+/// after statement.
+const TWO_LANES_FROM: usize = 20_000;
+
+fn lanes_for(store: &Store, changes: usize) -> usize {
+    if changes < TWO_LANES_FROM { 1 } else { store.lanes() }
+}
+
+async fn land(lanes: &mut Lanes<'_, Landed>, committed: &mut Committed, ambient: &Ambient) -> Result<(), RunError> {
+    match lanes.land().await {
+        None => {}
+        Some(Ok((with_it, done))) => {
+            *committed = with_it;
+            ambient.reached("after_chunk");
+            ambient.progress.at(done);
+        }
+        Some(Err(lost)) => {
+            committed.in_doubt = Some(Box::new(lost.load.0));
+            return Err(RunError::store("write", lost.error));
+        }
+    }
+    Ok(())
+}
+
+async fn land_all(lanes: &mut Lanes<'_, Landed>, committed: &mut Committed, ambient: &Ambient) -> Result<(), RunError> {
+    while !lanes.are_empty() {
+        land(lanes, committed, ambient).await?;
+    }
     Ok(())
 }
 

@@ -5,8 +5,8 @@
 //! [`Input`] schemas, which [`Frame::parse`] checks whole.
 //!
 //! Invariants: the columns are exactly those of `S::COLUMNS`, in that order and of those types;
-//! every column is one contiguous chunk, or one value for all rows; where the schema says `required`, there is no null; the
-//! rows are in strictly ascending byte order of `workout_id`, so two frames merge without a hash.
+//! every column is one contiguous chunk, or one value for all rows; where the schema says `required`,
+//! there is no null; the rows are in strictly ascending byte order of `workout_id`, so two frames merge without a hash.
 //!
 //! Must not know: where rows come from.
 //!

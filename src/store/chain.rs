@@ -13,6 +13,7 @@ use crate::audit::encoding::HistoryRowRef;
 use crate::audit::leaves::{self, Leaf};
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Statement, Transaction};
+use crate::db::turn::Turn;
 use crate::db::value::{Params, Row};
 use crate::id::RunId;
 use crate::sql;
@@ -127,6 +128,21 @@ impl Store {
     /// Nothing is written then.
     pub(super) async fn transact_sealed(&self, transaction: Transaction, end: &Link) -> Result<(), StoreError> {
         let written = self.transact(transaction).await.map_err(as_conflict);
+        settled(written, || async { self.is_sealed(end).await }).await
+    }
+
+    /// [`Store::transact_sealed`] in a line of transactions, each of which extends the chain from where the one
+    /// before it ends.
+    ///
+    /// # Errors
+    /// As [`Store::transact_sealed`]; [`DbError::Transient`] where one before it in the line failed.
+    pub(super) async fn transact_sealed_in_turn(
+        &self,
+        transaction: Transaction,
+        end: &Link,
+        turn: Turn,
+    ) -> Result<(), StoreError> {
+        let written = self.transact_in_turn(transaction, turn).await.map_err(as_conflict);
         settled(written, || async { self.is_sealed(end).await }).await
     }
 

@@ -12,6 +12,7 @@
 
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Expect, Insert, Statement, Step, Transaction};
+use crate::db::turn::Turn;
 use crate::db::value::{Params, Row};
 use crate::id::RunId;
 use crate::sql;
@@ -209,20 +210,39 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fenced`] where the lease has passed to another run; nothing was written then.
     pub(super) async fn transact(&self, mut transaction: Transaction) -> Result<(), StoreError> {
-        let Some(fence) = &self.fence else {
-            self.db.transact(&transaction).await?;
-            return Ok(());
-        };
-        let check = Step::Execute {
-            statement: &CHECK,
-            params: fence.params(),
-            expect: Expect::Rows(1),
-        };
-        transaction.steps.insert(0, check);
-        match self.db.transact(&transaction).await {
-            Ok(_) => Ok(()),
-            Err(DbError::Conflict { statement, .. }) if statement == CHECK.name => Err(self.shut_out(fence).await),
-            Err(error) => Err(error.into()),
+        if let Some(fence) = &self.fence {
+            transaction.steps.insert(0, fence.check());
+        }
+        let written = self.db.transact(&transaction).await;
+        self.under_the_fence(written.map(|_| ())).await
+    }
+
+    /// [`Store::transact`] in a line. The fence is checked last and not first: the check holds the lease's row
+    /// until the transaction is over, so at the beginning it would make each one wait for the one before it.
+    ///
+    /// # Errors
+    /// As [`Store::transact`]; [`DbError::Transient`] where one before it in the line failed.
+    pub(super) async fn transact_in_turn(&self, transaction: Transaction, turn: Turn) -> Result<(), StoreError> {
+        let mut last = Transaction::new(transaction.name);
+        last.steps.extend(self.fence.as_ref().map(Fence::check));
+        let written = self.db.transact_in_turn(&transaction, &last, turn).await;
+        if let (Err(DbError::Duplicate { .. } | DbError::Conflict { .. }), Some(fence)) = (&written, &self.fence) {
+            // Whoever took the lease has written since, and what was written is met before the fence is.
+            let now_held = self.lease(&fence.pipeline).await?;
+            if now_held.is_none_or(|row| row.fence != fence.number) {
+                return Err(self.shut_out(fence).await);
+            }
+        }
+        self.under_the_fence(written).await
+    }
+
+    /// Says who holds the lease where its check failed.
+    async fn under_the_fence(&self, written: Result<(), DbError>) -> Result<(), StoreError> {
+        match (written, &self.fence) {
+            (Err(DbError::Conflict { statement, .. }), Some(fence)) if statement == CHECK.name => {
+                Err(self.shut_out(fence).await)
+            }
+            (written, _) => Ok(written?),
         }
     }
 
@@ -251,6 +271,14 @@ impl Store {
 }
 
 impl Fence {
+    fn check(&self) -> Step {
+        Step::Execute {
+            statement: &CHECK,
+            params: self.params(),
+            expect: Expect::Rows(1),
+        }
+    }
+
     fn params(&self) -> Params {
         Params::none()
             .with("pipeline", self.pipeline.as_str())

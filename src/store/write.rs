@@ -13,6 +13,7 @@ use crate::audit::chain::Link;
 use crate::audit::encoding::HistoryRowRef;
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Transaction, Update};
+use crate::db::turn::Turn;
 use crate::id::RunId;
 use crate::stage::diff::Outcome;
 use crate::time::Timestamp;
@@ -318,7 +319,9 @@ impl VerdictChunk<'_> {
         let run_id = self.run.map(|(id, _)| id);
         let transaction = sealed
             .write(Transaction::new("write verdicts"), run_id, self.now)
-            .insert_many(&INSERT_HISTORY, self.history_batch(sealed.segment.segment_id));
+            .insert_many(&INSERT_HISTORY, self.history_batch(sealed.segment.segment_id))
+            // History rows are numbered in the order of the chain; the current rows of two chunks are apart.
+            .hand_on();
         (transaction, sealed.segment.link())
     }
 
@@ -372,6 +375,23 @@ impl Store {
     pub async fn write_sealed(&self, chunk: SealedChunk) -> Result<Written, StoreError> {
         let SealedChunk { transaction, written } = chunk;
         self.transact_sealed(transaction, &written.head).await?;
+        Ok(written)
+    }
+}
+
+impl Store {
+    /// How many chunks may be written side by side.
+    pub fn lanes(&self) -> usize {
+        self.db.connections().min(2)
+    }
+
+    /// [`Store::write_sealed`] in a line of chunks, each sealed to the head that the one before it leaves.
+    ///
+    /// # Errors
+    /// As [`Store::write_sealed`]; [`DbError::Transient`] where one before it in the line failed.
+    pub async fn write_sealed_in_turn(&self, chunk: SealedChunk, turn: Turn) -> Result<Written, StoreError> {
+        let SealedChunk { transaction, written } = chunk;
+        self.transact_sealed_in_turn(transaction, &written.head, turn).await?;
         Ok(written)
     }
 }

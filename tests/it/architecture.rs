@@ -18,7 +18,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The store reads into the frames that the stages define, and writes their outcomes.
     (
         "store",
-        &["db", "stage", "ingest", "audit", "id", "time", "vocab", "sql"],
+        &[
+            "db",
+            "stage",
+            "ingest",
+            "audit",
+            "id",
+            "time",
+            "vocab",
+            "sql",
+            "report_sql",
+        ],
     ),
     (
         "pipeline",

@@ -6,7 +6,7 @@ confidences and numbers of rows are held against ours after the first round.
 
 import os
 
-from ..process import BenchError, measure, quiet
+from ..process import BenchError, measure
 from ..rounds import Contender, in_turn, scratch
 from ..sql import CLASSIFICATIONS, WORKOUTS
 
@@ -190,6 +190,3 @@ def _sqlite(bench, scenario, rows, prepare, pipeline, new=None, options=()):
                           execute=lambda: ours(bench, states.url("ours"), pipeline, options))
     in_turn(bench, scenario, "sqlite", rows, [contender], warmup=1 if scenario == "quiet_night" else 0)
     states.remove("ours")
-
-
-__all__ = ["first_night", "quiet_night", "retrain_night", "quiet"]

@@ -32,6 +32,7 @@ use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
 
 use super::error::DbError;
 use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction};
+use super::turn::Turn;
 use super::url::MySqlUrl;
 use super::value::{Cells, Params, Row};
 use super::watch::{Moment, Watcher};
@@ -150,10 +151,29 @@ impl MySql {
     pub(super) async fn transact(&self, transaction: &Transaction, watcher: &Watcher) -> Result<Vec<u64>, DbError> {
         let mut conn = self.acquire().await?;
         let mut open = begin(&mut conn, transaction.name).await?;
-        let result = steps(&mut open, transaction, watcher).await;
+        let result = steps(&mut open, &transaction.steps, watcher).await;
+        let result = result.and_then(|affected| watcher.at(Moment::Commit(transaction.name)).map(|()| affected));
         let affected = finish(open, transaction.name, result).await?;
         watcher.at(Moment::Committed(transaction.name))?;
         Ok(affected)
+    }
+
+    pub(super) async fn transact_in_turn(
+        &self,
+        transaction: &Transaction,
+        last: &Transaction,
+        mut turn: Turn,
+        watcher: &Watcher,
+    ) -> Result<(), DbError> {
+        let name = transaction.name;
+        turn.may_begin(name).await?;
+        let mut conn = self.acquire().await?;
+        let mut open = begin(&mut conn, name).await?;
+        let result = in_turn(&mut open, transaction, last, &mut turn, watcher).await;
+        finish(open, name, result).await?;
+        watcher.at(Moment::Committed(name))?;
+        turn.committed();
+        Ok(())
     }
 
     pub(super) async fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
@@ -201,18 +221,39 @@ async fn finish<T>(open: mysql_async::Transaction<'_>, name: &str, result: Resul
     result
 }
 
-async fn steps(
+/// All steps of a transaction and those that come when its turn to commit has come.
+async fn in_turn(
     open: &mut mysql_async::Transaction<'_>,
     transaction: &Transaction,
+    last: &Transaction,
+    turn: &mut Turn,
+    watcher: &Watcher,
+) -> Result<(), DbError> {
+    let (alone, beside) = transaction
+        .steps
+        .split_at(transaction.hands_on_after.unwrap_or(transaction.steps.len()));
+    steps(open, alone, watcher).await?;
+    if transaction.hands_on_after.is_some() {
+        turn.hand_on();
+    }
+    steps(open, beside, watcher).await?;
+    turn.may_commit(transaction.name).await?;
+    steps(open, &last.steps, watcher).await?;
+    watcher.at(Moment::Commit(transaction.name))
+}
+
+async fn steps(
+    open: &mut mysql_async::Transaction<'_>,
+    steps: &[Step],
     watcher: &Watcher,
 ) -> Result<Vec<u64>, DbError> {
-    let mut affected = Vec::with_capacity(transaction.steps.len());
+    let mut affected = Vec::with_capacity(steps.len());
     let many = |step: &Step| !matches!(step, Step::Execute { .. });
-    let packet = match transaction.steps.iter().find(|step| many(step)) {
+    let packet = match steps.iter().find(|step| many(step)) {
         Some(step) => max_allowed_packet(open, step.name()).await?,
         None => 0,
     };
-    for step in &transaction.steps {
+    for step in steps {
         watcher.at(Moment::Statement(step.name()))?;
         affected.push(match step {
             Step::Execute {
@@ -232,7 +273,6 @@ async fn steps(
             }
         });
     }
-    watcher.at(Moment::Commit(transaction.name))?;
     Ok(affected)
 }
 

@@ -31,6 +31,8 @@ const BORDER_SHARE: usize = 4;
 /// How far rounding may make a distance wrong, relatively; its true share is below 1e-15.
 const ROUNDING: f64 = 1e-12;
 
+const _: () = assert!(CHUNK <= 1 << u16::BITS);
+
 /// The cluster of a point that has none yet.
 const NONE: u8 = u8::MAX;
 
@@ -259,7 +261,7 @@ fn assign_chunk(centroids: &[Point], points: &Points, from: usize, nearest: &mut
             found.totals.put(cluster, &point);
             *nearest = cluster;
             if reach.is_some_and(|reach| borders(best, block.second[i], reach)) {
-                let row = start + i;
+                let row = (start + i) as u16;
                 found.border.push(Bordering { point, row, cluster });
             }
         }
@@ -305,8 +307,8 @@ struct Border {
 
 struct Bordering {
     point: Point,
-    /// Within the chunk.
-    row: usize,
+    /// Within the chunk, whose rows 16 bits can count.
+    row: u16,
     cluster: u8,
 }
 
@@ -340,7 +342,7 @@ fn assign_bordering(centroids: &[Point], points: &mut [Bordering], nearest: &mut
         if now != *cluster {
             moved.take(*cluster, point);
             moved.put(now, point);
-            (nearest[*row], *cluster) = (now, now);
+            (nearest[usize::from(*row)], *cluster) = (now, now);
             changed += 1;
         }
     }

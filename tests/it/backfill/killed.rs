@@ -93,7 +93,7 @@ fn peak_until_the_end(mut child: Child) -> u64 {
 fn killed_twice_and_resumed(store: TestStore, rows: usize, windows: u64) -> u64 {
     let scene = scene(store, rows);
     for (third, args) in [(1, &[][..]), (2, &["--resume"][..])] {
-        let mut child = scene.begin(args);
+        let mut child = scene.begin(BY_MONTH, args);
         let begun = Instant::now();
         while scene.completed() < windows * third / 3 {
             let running = child.try_wait().expect("wait").is_none();

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod crash;
+mod lanes;
 mod lifecycle;
 mod plan_and_run;
 mod real_files;
