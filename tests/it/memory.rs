@@ -21,28 +21,28 @@ fn what_may_not_fit_is_refused_with_what_it_would_need_and_nothing_is_read() {
         paceline.ok(&["import", &file(folder, "sample.csv", SAMPLE)]);
         // 2,996 workouts at 250 bytes and the base.
         let parts = [
-            "load: a run over 2996 workouts may take 81 MB, and max_memory allows 80 MB",
+            "load: a run over 2996 workouts may take 129 MB, and max_memory allows 128 MB",
             "nothing was read",
             "paceline backfill",
             "--max-memory",
         ];
-        paceline.failed_run(&["run", &nightly, "--max-memory", "80MB"], 78, &parts);
-        paceline.failed_run(&["model", "train", &nightly, "--max-memory", "80MB"], 78, &parts);
-        paceline.refused(&["plan", &nightly, "--max-memory", "80MB"], 78, &parts);
+        paceline.failed_run(&["run", &nightly, "--max-memory", "128MB"], 78, &parts);
+        paceline.failed_run(&["model", "train", &nightly, "--max-memory", "128MB"], 78, &parts);
+        paceline.refused(&["plan", &nightly, "--max-memory", "128MB"], 78, &parts);
         // A narrower window is classified, and learnt from all the same.
-        let parts = ["a run over 5992 workouts may take 82 MB"];
+        let parts = ["a run over 5992 workouts may take 130 MB"];
         let range = ["--from", "2001-01-01", "--to", "2099-01-01"];
-        let narrow = [&["plan", &nightly, "--max-memory", "0.081GB"], &range[..]].concat();
+        let narrow = [&["plan", &nightly, "--max-memory", "0.129GB"], &range[..]].concat();
         paceline.refused(&narrow, 78, &parts);
         let parts = [
-            "a backfill with --concurrency 8 may take 160 MB",
+            "a backfill with --concurrency 8 may take 208 MB",
             "smaller --concurrency",
         ];
-        let backfill = ["backfill", &nightly, "--max-memory", "150MiB", "--concurrency", "8"];
+        let backfill = ["backfill", &nightly, "--max-memory", "190MiB", "--concurrency", "8"];
         paceline.refused(&backfill, 78, &parts);
         paceline.refused(&[&backfill[..], &["--dry-run"]].concat(), 78, &parts);
-        let parts = ["the verification of 0 segments may take 144 MB"];
-        paceline.refused(&["verify", "--max-memory", "143MB"], 78, &parts);
+        let parts = ["the verification of 0 segments may take 192 MB"];
+        paceline.refused(&["verify", "--max-memory", "191MB"], 78, &parts);
         paceline.refused(
             &["run", &nightly, "--max-memory", "512"],
             2,
@@ -64,15 +64,15 @@ fn what_may_not_fit_is_refused_with_what_it_would_need_and_nothing_is_read() {
         );
         paceline.refused(&["validate", &wrong], 78, &["line 3", "is no amount of memory"]);
         // The command line's word counts before the file's; what is allowed is done as ever.
-        let done = paceline.json(&["run", &bounded, "--max-memory", "81MB"]);
+        let done = paceline.json(&["run", &bounded, "--max-memory", "129MB"]);
         assert_eq!(done["changes"]["new"], 2972, "{done}");
-        let done = paceline.json(&["backfill", &nightly, "--max-memory", "93MB"]);
+        let done = paceline.json(&["backfill", &nightly, "--max-memory", "141MB"]);
         assert_eq!(
             (&done["status"], &done["rows_written"]),
             (&"succeeded".into(), &0.into()),
             "{done}"
         );
-        paceline.ok(&["verify", "--max-memory", "145MB"]);
+        paceline.ok(&["verify", "--max-memory", "193MB"]);
     });
 }
 
