@@ -89,7 +89,7 @@ fn month(text: &str) -> Option<u32> {
         text.get(..3)
             .is_some_and(|three| three.eq_ignore_ascii_case(&name[..3]))
     };
-    let index = NAMES.iter().position(|name| begins(&name))?;
+    let index = NAMES.iter().position(begins)?;
     let known =
         text.len() == 3 || text.eq_ignore_ascii_case(NAMES[index]) || (index == 8 && text.eq_ignore_ascii_case("sept"));
     known.then_some(index as u32 + 1)

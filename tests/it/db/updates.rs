@@ -51,7 +51,7 @@ async fn fill(store: &TestStore, rows: usize) {
 }
 
 fn every_kind(rows: usize) -> Batch {
-    let third = |n: usize| n % 3 != 0;
+    let third = |n: usize| !n.is_multiple_of(3);
     let micros = |n: usize| 1_700_000_000_123_456 + n as i64 * 86_400_000_001;
     Batch::new(rows)
         .each((0..rows).map(key))
