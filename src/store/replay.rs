@@ -3,7 +3,7 @@
 //! Why: `verify`, `state --as-of` and adoption must fold the same rows in the same order, or each would
 //! have a truth of its own.
 //!
-//! Invariants: only reads; the fold of one workout ([`Line`]) holds one state, that of all ([`Fold`]) one for
+//! Invariants: only reads; the fold of one workout (`Line`) holds one state, that of all (`Fold`) one for
 //! each workout.
 //!
 //! Must not know: what to do where the fold and the state differ.

@@ -2,10 +2,10 @@
 //!
 //! Why: "the classifications are exactly what the history says" is a claim that anyone can check.
 //!
-//! How: history and state are each read once, side by side ([`read`]), in the order in which they lie on the
+//! How: history and state are each read once, side by side (`read`), in the order in which they lie on the
 //! server's disk. What is read is hashed into the tree of its segment, and what replay needs of it is sorted
-//! into partitions of whole workouts ([`gather`]), on the disk where they do not fit; then partition by
-//! partition is replayed and compared ([`settle`]).
+//! into partitions of whole workouts (`gather`), on the disk where they do not fit; then partition by
+//! partition is replayed and compared (`settle`).
 //!
 //! Invariants: only reads; memory grows with segments, never with workouts or history rows (but for the
 //! segments that are broken, whose rows are read again to name the one); every break is reported, not only
