@@ -1,9 +1,8 @@
 //! `kmeans`: the classic recipe, k clusters on z-scored pace, distance and duration.
 //!
-//! The clustering library tries the seeds, on a sample where there are many rows: it is run once
-//! per seed and its own counts and inertia are not used, because they are not those of the best run
-//! and it stops by a tolerance. Our own Lloyd iterations ([`super::lloyd`]) end each of its runs exactly,
-//! choose the best and go on from there, on all rows, until the assignments stand still.
+//! The clustering library places the seeds, on a sample where there are many rows, and takes one step
+//! from each. Our own Lloyd iterations ([`super::lloyd`]) go on from there, exactly and much faster, choose
+//! the best and go on once more, on all rows, until the assignments stand still.
 //!
 //! Invariants: every sum runs in a fixed order, whatever the number of threads.
 
@@ -145,7 +144,7 @@ fn best_start(sample: &Points, params: &Params, seed: u64) -> Result<Vec<Point>,
         .ok_or_else(|| failed(sample, &"no restart was run"))
 }
 
-/// Where the library's run from `seed` ends when it is continued to its own end: the library stops by a
+/// Where Lloyd's iterations from the library's k-means++ for `seed` end. The library itself would stop by a
 /// tolerance, and compared there, a worse minimum can look like the better.
 fn restart(
     dataset: &DatasetBase<Array2<f64>, Array1<()>>,
@@ -155,6 +154,7 @@ fn restart(
 ) -> Result<Lloyd, TrainError> {
     let found = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(seed))
         .n_runs(1)
+        // It always takes a step, and needs many times as long for each as we do.
         .max_n_iterations(1)
         .fit(dataset)
         .map_err(|e| failed(sample, &e))?;
