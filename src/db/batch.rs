@@ -41,7 +41,7 @@ enum Slot {
     Null,
     Int(i64),
     Real(f64),
-    /// Where the text ends in the buffer; it begins where the one before it ends.
+    /// Where the text stands in the buffer, in bytes.
     Text {
         start: usize,
         length: u32,

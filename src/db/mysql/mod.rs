@@ -151,8 +151,7 @@ impl MySql {
     pub(super) async fn transact(&self, transaction: &Transaction, watcher: &Watcher) -> Result<Vec<u64>, DbError> {
         let mut conn = self.acquire().await?;
         let mut open = begin(&mut conn, transaction.name).await?;
-        let result = steps(&mut open, &transaction.steps, watcher).await;
-        let result = result.and_then(|affected| watcher.at(Moment::Commit(transaction.name)).map(|()| affected));
+        let result = at_once(&mut open, transaction, watcher).await;
         let affected = finish(open, transaction.name, result).await?;
         watcher.at(Moment::Committed(transaction.name))?;
         Ok(affected)
@@ -221,6 +220,18 @@ async fn finish<T>(open: mysql_async::Transaction<'_>, name: &str, result: Resul
     result
 }
 
+/// All steps of a transaction, one after the other.
+async fn at_once(
+    open: &mut mysql_async::Transaction<'_>,
+    transaction: &Transaction,
+    watcher: &Watcher,
+) -> Result<Vec<u64>, DbError> {
+    let packet = packet_for(open, &transaction.steps).await?;
+    let affected = steps(open, &transaction.steps, packet, watcher).await?;
+    watcher.at(Moment::Commit(transaction.name))?;
+    Ok(affected)
+}
+
 /// All steps of a transaction and those that come when its turn to commit has come.
 async fn in_turn(
     open: &mut mysql_async::Transaction<'_>,
@@ -229,30 +240,35 @@ async fn in_turn(
     turn: &mut Turn,
     watcher: &Watcher,
 ) -> Result<(), DbError> {
+    let packet = packet_for(open, &transaction.steps).await?;
     let (alone, beside) = transaction
         .steps
         .split_at(transaction.hands_on_after.unwrap_or(transaction.steps.len()));
-    steps(open, alone, watcher).await?;
+    steps(open, alone, packet, watcher).await?;
     if transaction.hands_on_after.is_some() {
         turn.hand_on();
     }
-    steps(open, beside, watcher).await?;
+    steps(open, beside, packet, watcher).await?;
     turn.may_commit(transaction.name).await?;
-    steps(open, &last.steps, watcher).await?;
+    steps(open, &last.steps, packet, watcher).await?;
     watcher.at(Moment::Commit(transaction.name))
+}
+
+/// The server's bound on one packet, asked once a transaction where steps of many rows need it.
+async fn packet_for(open: &mut mysql_async::Transaction<'_>, steps: &[Step]) -> Result<usize, DbError> {
+    match steps.iter().find(|step| !matches!(step, Step::Execute { .. })) {
+        Some(step) => max_allowed_packet(open, step.name()).await,
+        None => Ok(0),
+    }
 }
 
 async fn steps(
     open: &mut mysql_async::Transaction<'_>,
     steps: &[Step],
+    packet: usize,
     watcher: &Watcher,
 ) -> Result<Vec<u64>, DbError> {
     let mut affected = Vec::with_capacity(steps.len());
-    let many = |step: &Step| !matches!(step, Step::Execute { .. });
-    let packet = match steps.iter().find(|step| many(step)) {
-        Some(step) => max_allowed_packet(open, step.name()).await?,
-        None => 0,
-    };
     for step in steps {
         watcher.at(Moment::Statement(step.name()))?;
         affected.push(match step {

@@ -13,7 +13,7 @@ use crate::config::Pipeline;
 use crate::id::RunId;
 use crate::store::backfill::WindowKey;
 use crate::store::quarantine::Stamp;
-use crate::store::runs::RunFailure;
+use crate::store::runs::{OutcomeCounts, RunFailure};
 use crate::store::slices::Stretch;
 use crate::store::{Store, StoreError};
 
@@ -141,16 +141,15 @@ impl<'a> Engine<'a> {
             self.own
                 .forget_before(slice.number.saturating_sub(self.with.cutting.concurrency));
             if let Err(ended) = self.slice(job, slice, &mut work).await {
-                self.count_written(&work);
+                // What a window that has failed has written all the same.
+                self.count_written(&work, &work.committed.tally.outcomes);
                 return Err(ended);
             }
             self.with.ambient.reached("after_slice");
             self.with.ambient.progress.at(self.rows_seen);
             if is_last {
                 self.totals.add_read(&work.read.rows, &work.read.skipped);
-                self.totals.add_changes(&work.outcomes());
-                self.totals.add_matrix(&work.committed.tally.matrix);
-                self.totals.rows_written += work.committed.tally.rows;
+                self.count_written(&work, &work.outcomes());
                 return Ok(());
             }
         }
@@ -193,9 +192,9 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// What a window that has failed has written all the same.
-    fn count_written(&mut self, work: &Work) {
-        self.totals.add_changes(&work.committed.tally.outcomes);
+    /// What a window has written; `outcomes` is what became of its workouts.
+    fn count_written(&mut self, work: &Work, outcomes: &OutcomeCounts) {
+        self.totals.add_changes(outcomes);
         self.totals.add_matrix(&work.committed.tally.matrix);
         self.totals.rows_written += work.committed.tally.rows;
     }
