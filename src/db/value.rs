@@ -139,7 +139,7 @@ pub(super) enum Cells<'a> {
 
 impl Cells<'_> {
     /// The cell of column `index`, or why it is unreadable.
-    #[inline]
+    #[inline(always)]
     fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
         match self {
             Self::MySql(cells) => cells.cell(index),
@@ -175,7 +175,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// [`DbError::Decode`] where the bytes are no value (bad UTF-8, an impossible date).
-    #[inline]
+    #[inline(always)]
     pub fn cell(&self, index: usize) -> Result<Cell<'_>, DbError> {
         self.cells
             .cell(index)
@@ -186,7 +186,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// [`DbError::Decode`] where the cell is no whole number.
-    #[inline]
+    #[inline(always)]
     pub fn opt_int(&self, index: usize) -> Result<Option<i64>, DbError> {
         match self.cell(index)? {
             Cell::Null => Ok(None),
@@ -201,7 +201,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// [`DbError::Decode`] where the cell is no number.
-    #[inline]
+    #[inline(always)]
     pub fn opt_real(&self, index: usize) -> Result<Option<f64>, DbError> {
         match self.cell(index)? {
             Cell::Null => Ok(None),
@@ -217,7 +217,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// [`DbError::Decode`] where the cell is no text.
-    #[inline]
+    #[inline(always)]
     pub fn opt_text(&self, index: usize) -> Result<Option<&str>, DbError> {
         match self.cell(index)? {
             Cell::Null => Ok(None),
@@ -238,7 +238,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// [`DbError::Decode`] where the cell is no date.
-    #[inline]
+    #[inline(always)]
     pub fn opt_micros(&self, index: usize) -> Result<Option<i64>, DbError> {
         match self.cell(index)? {
             Cell::Null => Ok(None),
@@ -274,6 +274,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// [`DbError::Decode`] for NULL and for what is no text.
+    #[inline(always)]
     pub fn text(&self, index: usize) -> Result<&str, DbError> {
         self.opt_text(index)?
             .ok_or_else(|| self.wrong(index, "text", Cell::Null))

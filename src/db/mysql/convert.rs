@@ -89,7 +89,7 @@ fn datetime(at: NaiveDateTime, fraction: bool) -> mysql_async::Value {
 pub(in crate::db) struct MySqlCells<'a>(pub(super) &'a mysql_async::Row);
 
 impl MySqlCells<'_> {
-    #[inline]
+    #[inline(always)]
     pub(in crate::db) fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
         let value = self
             .0
@@ -106,7 +106,7 @@ impl MySqlCells<'_> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn cell(value: &mysql_async::Value) -> Result<Cell<'_>, String> {
     use mysql_async::Value as V;
     match value {
