@@ -1,7 +1,8 @@
 //! Many rows in few executions.
 //!
 //! Why: what SQLite sets up for each execution of an INSERT (a table for every `IN` list of a CHECK, a cursor on
-//! every index) costs more than half of what the row itself does; fifty rows share it.
+//! every index) costs more than half of what the row itself does; five hundred rows share it. And of each page that
+//! an execution with several rows changes, SQLite keeps what it was, in case a row is refused.
 //!
 //! Invariants: the rows go in batch order. A group has the most rows or half, a quarter, .. of them, so that a
 //! connection needs few statements in all. What is the same in every row is one parameter, and bound once.
@@ -19,7 +20,7 @@ use crate::db::error::DbError;
 use crate::db::statement::{Batch, Insert, Update};
 
 /// More rows an execution gain little.
-const MAX_ROWS: usize = 50;
+const MAX_ROWS: usize = 500;
 /// SQLite's own bound on the parameters of a statement.
 const MAX_PARAMETERS: usize = 32_766;
 

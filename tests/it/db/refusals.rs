@@ -189,7 +189,7 @@ fn a_full_or_locked_file_is_told_apart() {
         let fill = sql("INSERT INTO t (v) VALUES (:v)");
         let error = store
             .db
-            .execute(fill, &Params::none().with("v", "x".repeat(200_000)))
+            .execute(fill, &Params::none().with("v", "x".repeat(400_000)))
             .await
             .expect_err("16 pages are not enough");
         assert!(matches!(error, DbError::Unwritable { .. }), "{error:?}");

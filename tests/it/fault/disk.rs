@@ -8,6 +8,7 @@ use super::children::{assert_clean, ended, tables_of};
 use super::lab::{AFTER_A_RERUN, Lab, ambient, assert_sound, fresh};
 use super::matrix::tried;
 use super::trial::{Clean, FAILING};
+use crate::support::TestStore;
 use crate::support::block_on;
 use crate::support::cli::{Paceline, file};
 
@@ -17,7 +18,9 @@ const NOW: &str = "2026-03-04T05:06:07Z";
 fn a_database_that_may_not_grow_is_an_error_and_not_half_a_run() {
     block_on(async {
         for act in [Act::FirstNight, Act::RetrainNight] {
-            let mut lab = Lab::new(act, Dialect::Sqlite).await;
+            let base = act.prepare(fresh(Dialect::Sqlite).await).await;
+            in_small_pages(&base).await;
+            let mut lab = Lab::over(base).await;
             let clean = Clean::of(act, lab.store().await).await;
             let (mut refused, mut pages) = (0, 0);
             loop {
@@ -48,6 +51,19 @@ fn a_database_that_may_not_grow_is_an_error_and_not_half_a_run() {
             tried("SQLite", act.name(), "disk full (max_page_count), rerun", refused);
         }
     });
+}
+
+/// So few rows fit into what is free on the pages that a new file has.
+async fn in_small_pages(store: &TestStore) {
+    for statement in [
+        "PRAGMA journal_mode = DELETE",
+        "PRAGMA page_size = 1024",
+        "VACUUM",
+        "PRAGMA journal_mode = WAL",
+    ] {
+        store.rows(statement).await;
+    }
+    assert_eq!(store.rows("PRAGMA page_size").await[0][0], "1024");
 }
 
 #[test]
