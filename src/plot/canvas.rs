@@ -139,8 +139,14 @@ fn put(mark: &Mark, figure: &Figure, plane: &Plane<'_>) -> Drawn {
         }
         Mark::Area { points, ink } => plane.draw(&Polygon::new(places(points), colour(*ink).filled())),
         Mark::Note { at, text } => {
-            let style = style(SMALL, super::BLACK, HPos::Left, VPos::Bottom);
-            let text = Text::new(line(text, LEGEND_CHARS), (7, -3), style);
+            let (low, high) = figure.x.ends();
+            // Towards the middle of the picture, so that no legend is written over.
+            let (side, aside) = match figure.x.at(at.0) > low + 0.85 * (high - low) {
+                true => (HPos::Right, -7),
+                false => (HPos::Left, 7),
+            };
+            let style = style(SMALL, super::BLACK, side, VPos::Bottom);
+            let text = Text::new(line(text, LEGEND_CHARS), (aside, -3), style);
             plane.draw(&(EmptyElement::at(place(at)) + text))
         }
     }

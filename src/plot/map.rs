@@ -3,7 +3,7 @@
 //! Why: a boundary is believed, or corrected, by whoever sees it among the workouts that they remember.
 //!
 //! Invariants: what is shaded and where the line is, is asked of the model itself (`stage::boundary`) in
-//! [`COLUMNS`] columns; every dot that is drawn lies at its workout's own pace and distance; both axes are
+//! `COLUMNS` columns; every dot that is drawn lies at its workout's own pace and distance; both axes are
 //! logarithmic, because the model's are.
 //!
 //! Must not know: which model is active, and what a label should be.

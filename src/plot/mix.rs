@@ -1,7 +1,7 @@
 //! How many of each label, month by month: bars in a stack.
 //!
 //! Invariants: every count is in exactly one bar, but for those without a month, which the picture names;
-//! months without counts are shown as gaps; more than [`MAX_STACKS`] months are drawn by longer spans.
+//! months without counts are shown as gaps; more than `MAX_STACKS` months are drawn by longer spans.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 //! Why: how labels go over the months, where a boundary lies among the workouts and how far a confidence
 //! keeps its word are seen at a glance, and are pages of numbers in a table.
 //!
-//! Each picture is a function that turns data into a [`Figure`]: axes, marks in the units of the data, a
+//! Each picture is a function that turns data into a `Figure`: axes, marks in the units of the data, a
 //! legend. `canvas` draws any figure, and is the one file that knows the charting crate.
 //!
 //! Invariants: pure, the same data give the same bytes on every machine (no font is looked up: a text is
@@ -81,7 +81,7 @@ enum Mark {
     Line { points: Vec<Point>, width: u32, ink: Ink },
     /// A filled polygon.
     Area { points: Vec<Point>, ink: Ink },
-    /// A small text right of a point, and above it.
+    /// A small text beside a point, and above it.
     Note { at: Point, text: String },
 }
 
