@@ -41,7 +41,7 @@ impl Axis {
     /// From zero to a round number that is not below `most`, with six ticks at most.
     pub fn counts(title: &str, most: u64) -> Self {
         let step = round_step(most);
-        let top = most.max(1).div_ceil(step) * step;
+        let top = most.max(1).div_ceil(step).saturating_mul(step);
         let ticks = (0..=top / step).map(|i| (i * step) as f64).map(|x| (x, x.to_string()));
         Self::linear(title, (0.0, top as f64), ticks)
     }
