@@ -1,7 +1,7 @@
 //! Axes: a range, a scale, and where its ticks are.
 //!
 //! Invariants: the range is not empty and its ends are finite, on a logarithmic scale above zero; every tick
-//! lies within it; [`Axis::at`] gives finite numbers for any number.
+//! lies within it; any number at all has a place on it.
 //!
 //! Must not know: pixels.
 
@@ -54,7 +54,7 @@ impl Axis {
     }
 
     /// From 0 to 1 by tenths.
-    pub fn share(title: &str) -> Self {
+    pub fn unit(title: &str) -> Self {
         let ticks = (0..=10_u8).map(|i| (f64::from(i) / 10.0, format!("{:.1}", f64::from(i) / 10.0)));
         Self::linear(title, (0.0, 1.0), ticks)
     }
@@ -64,25 +64,38 @@ impl Axis {
         self.range.0
     }
 
-    /// Both ends, in the units of [`Axis::at`].
-    pub fn ends(&self) -> (f64, f64) {
-        (self.at(self.range.0), self.at(self.range.1))
+    /// The upper end.
+    pub fn high(&self) -> f64 {
+        self.range.1
     }
 
-    /// Where a value lies: what is outside the range lies at its end, what is no number at the lower one.
-    pub fn at(&self, value: f64) -> f64 {
-        let value = value.max(self.range.0).min(self.range.1);
-        if self.logarithmic { libm::log(value) } else { value }
+    /// The value half way along the axis.
+    pub fn middle(&self) -> f64 {
+        match self.logarithmic {
+            true => libm::sqrt(self.range.0 * self.range.1),
+            false => f64::midpoint(self.range.0, self.range.1),
+        }
     }
 
-    /// Where the ticks lie.
-    pub fn tick_places(&self) -> Vec<f64> {
-        self.ticks.iter().map(|(x, _)| self.at(*x)).collect()
+    /// How far along the axis a value lies, from 0 to 1: what is outside the range lies at its end, what is no
+    /// number at the lower one.
+    pub fn share(&self, value: f64) -> f64 {
+        let (low, high) = self.range;
+        let value = value.max(low).min(high);
+        match self.logarithmic {
+            true => libm::log(value / low) / libm::log(high / low),
+            false => (value - low) / (high - low),
+        }
     }
 
-    /// The text of the tick that lies at `place`.
-    pub fn tick_text(&self, place: f64) -> String {
-        let tick = self.ticks.iter().find(|(x, _)| self.at(*x) == place);
+    /// Where the ticks are.
+    pub fn ticks(&self) -> Vec<f64> {
+        self.ticks.iter().map(|(x, _)| *x).collect()
+    }
+
+    /// The text of the tick at `value`.
+    pub fn tick_text(&self, value: f64) -> String {
+        let tick = self.ticks.iter().find(|(x, _)| *x == value);
         tick.map_or_else(String::new, |(_, text)| text.clone())
     }
 }
@@ -103,8 +116,10 @@ mod tests {
         for (most, step) in [(0, 1), (1, 1), (5, 1), (6, 2), (17, 5), (100, 20), (101, 50), (2_983, 1_000)] {
             assert_eq!(round_step(most), step, "{most}");
             let axis = Axis::counts("workouts", most);
-            let (low, top) = axis.ends();
-            assert!(low == 0.0 && top >= most as f64 && axis.ticks.len() <= 6, "{axis:?}");
+            assert!(
+                axis.low() == 0.0 && axis.high() >= most as f64 && axis.ticks.len() <= 6,
+                "{axis:?}"
+            );
         }
         assert_eq!(round_step(u64::MAX), 5_000_000_000_000_000_000);
     }
@@ -113,11 +128,11 @@ mod tests {
     fn every_number_has_a_place_within_the_axis() {
         let axis = Axis::logarithmic("pace", (5.0, 20.0), [2.0, 5.0, 10.0, 20.0, 50.0]);
         assert_eq!(axis.ticks.len(), 3);
-        let (low, high) = axis.ends();
         for value in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0, 7.0, 1e300, f64::INFINITY] {
-            assert!((low..=high).contains(&axis.at(value)), "{value}");
+            assert!((0.0..=1.0).contains(&axis.share(value)), "{value}");
         }
-        assert_eq!(axis.tick_text(axis.at(10.0)), "10");
+        assert_eq!((axis.share(10.0), axis.middle()), (0.5, 10.0));
+        assert_eq!(axis.tick_text(10.0), "10");
         assert_eq!(axis.tick_text(0.0), "");
     }
 }

@@ -8,9 +8,10 @@
 //!
 //! Must not know: what a figure shows.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
-use plotters::coord::combinators::WithKeyPoints;
-use plotters::coord::types::RangedCoordf64;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -32,8 +33,7 @@ const TEXT: i32 = 16;
 const SMALL: i32 = 14;
 
 type Root<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Plane<'a> = DrawingArea<SVGBackend<'a>, Cartesian2d<Ticked, Ticked>>;
-type Ticked = WithKeyPoints<RangedCoordf64>;
+type Plane<'a, 'b> = DrawingArea<SVGBackend<'a>, Cartesian2d<Scale<'b>, Scale<'b>>>;
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// The SVG file.
@@ -49,7 +49,10 @@ pub(super) fn draw(figure: &Figure) -> Result<String, PlotError> {
 /// With the title and the lines under it as the file's own, for whoever does not see it.
 fn described(svg: &str, figure: &Figure) -> String {
     let (head, rest) = svg.split_once('\n').unwrap_or((svg, ""));
-    let escaped = |text: &str| line(text, usize::MAX).replace('&', "&amp;").replace('<', "&lt;");
+    let escaped = |text: &str| {
+        let text = line(text, usize::MAX).replace('&', "&amp;");
+        text.replace('<', "&lt;").replace('>', "&gt;")
+    };
     format!(
         "{head}\n<title>{}</title>\n<desc>{}</desc>\n{rest}",
         escaped(&figure.title),
@@ -95,59 +98,73 @@ fn paint(figure: &Figure, root: &Root<'_>) -> Drawn {
         .margin_bottom(4)
         .x_label_area_size(46)
         .y_label_area_size(62)
-        .build_cartesian_2d(ticked(x), ticked(y))?;
+        .build_cartesian_2d(Scale(x), Scale(y))?;
     chart
         .configure_mesh()
         .bold_line_style(RGBColor(228, 228, 228))
         .axis_style(RGBColor(90, 90, 90))
         .label_style(style(TEXT, super::BLACK, HPos::Left, VPos::Top))
         .axis_desc_style(style(TEXT, super::BLACK, HPos::Left, VPos::Top))
-        .x_label_formatter(&|place: &f64| x.tick_text(*place))
-        .y_label_formatter(&|place: &f64| y.tick_text(*place))
+        .x_label_formatter(&|value: &f64| x.tick_text(*value))
+        .y_label_formatter(&|value: &f64| y.tick_text(*value))
         .x_desc(x.title.as_str())
         .y_desc(y.title.as_str())
         .set_all_tick_mark_size(4)
         .draw()?;
     let plane = chart.plotting_area();
     for mark in &figure.marks {
-        put(mark, figure, plane)?;
+        put(mark, x, plane)?;
     }
     match figure.empty {
         None => Ok(()),
         Some(text) => {
-            let middle = |axis: &Axis| f64::midpoint(axis.ends().0, axis.ends().1);
             let style = style(TEXT + 2, super::GREY, HPos::Center, VPos::Center);
-            plane.draw(&Text::new(text, (middle(x), middle(y)), style))
+            plane.draw(&Text::new(text, (x.middle(), y.middle()), style))
         }
     }
 }
 
-fn ticked(axis: &Axis) -> Ticked {
-    let (low, high) = axis.ends();
-    (low..high).with_key_points(axis.tick_places())
+/// An axis as the crate asks for it: the pixel of a value, and where the ticks are.
+struct Scale<'a>(&'a Axis);
+
+impl Ranged for Scale<'_> {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        from + (self.0.share(*value) * f64::from(to - from)).round() as i32
+    }
+
+    fn key_points<H: KeyPointHint>(&self, hint: H) -> Vec<f64> {
+        match hint.weight().allow_light_points() {
+            true => Vec::new(),
+            false => self.0.ticks(),
+        }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.0.low()..self.0.high()
+    }
 }
 
-fn put(mark: &Mark, figure: &Figure, plane: &Plane<'_>) -> Drawn {
-    let place = |at: &(f64, f64)| (figure.x.at(at.0), figure.y.at(at.1));
-    let places = |points: &[(f64, f64)]| points.iter().map(place).collect::<Vec<_>>();
+fn put(mark: &Mark, x: &Axis, plane: &Plane<'_, '_>) -> Drawn {
     match mark {
-        Mark::Bar { from, to, ink } => plane.draw(&Rectangle::new([place(from), place(to)], colour(*ink).filled())),
-        Mark::Dot { at, radius, ink } => plane.draw(&Circle::new(place(at), *radius, colour(*ink).filled())),
-        Mark::Ring { at, radius, ink } => plane.draw(&Circle::new(place(at), *radius, colour(*ink).stroke_width(1))),
+        Mark::Bar { from, to, ink } => plane.draw(&Rectangle::new([*from, *to], colour(*ink).filled())),
+        Mark::Dot { at, radius, ink } => plane.draw(&Circle::new(*at, *radius, colour(*ink).filled())),
+        Mark::Ring { at, radius, ink } => plane.draw(&Circle::new(*at, *radius, colour(*ink).stroke_width(1))),
         Mark::Line { points, width, ink } => {
-            plane.draw(&PathElement::new(places(points), colour(*ink).stroke_width(*width)))
+            plane.draw(&PathElement::new(points.clone(), colour(*ink).stroke_width(*width)))
         }
-        Mark::Area { points, ink } => plane.draw(&Polygon::new(places(points), colour(*ink).filled())),
+        Mark::Area { points, ink } => plane.draw(&Polygon::new(points.clone(), colour(*ink).filled())),
         Mark::Note { at, text } => {
-            let (low, high) = figure.x.ends();
             // Towards the middle of the picture, so that no legend is written over.
-            let (side, aside) = match figure.x.at(at.0) > low + 0.85 * (high - low) {
+            let (side, aside) = match x.share(at.0) > 0.85 {
                 true => (HPos::Right, -7),
                 false => (HPos::Left, 7),
             };
             let style = style(SMALL, super::BLACK, side, VPos::Bottom);
             let text = Text::new(line(text, LEGEND_CHARS), (aside, -3), style);
-            plane.draw(&(EmptyElement::at(place(at)) + text))
+            plane.draw(&(EmptyElement::at(*at) + text))
         }
     }
 }

@@ -61,7 +61,7 @@ fn figure(heading: &Heading, counts: &[Binned], without: u64) -> Figure {
     Figure {
         title: "Confidence of the verdicts, by label".to_owned(),
         about,
-        x: Axis::share("confidence (0 to 1, in steps of 0.05)"),
+        x: Axis::unit("confidence (0 to 1, in steps of 0.05)"),
         y,
         legend: labels
             .iter()

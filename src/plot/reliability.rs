@@ -44,8 +44,8 @@ fn figure(heading: &Heading, calibration: &Calibration) -> Figure {
                 shown(calibration.brier)
             ),
         ],
-        x: Axis::share("mean confidence of the verdicts looked at"),
-        y: Axis::share("share that people agreed with"),
+        x: Axis::unit("mean confidence of the verdicts looked at"),
+        y: Axis::unit("share that people agreed with"),
         marks,
         legend: vec![
             Entry::of(Swatch::Dot, "answers in a tenth", POINT),

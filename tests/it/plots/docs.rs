@@ -172,7 +172,7 @@ fn after_random(person: &Person, count: usize, seed: u64) -> f64 {
 
 #[test]
 fn ten_answers_of_the_queue_are_worth_as_many_random_ones_as_the_page_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/labelled_sample.csv");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/slow_sample.csv");
     let found = learnt(&Person::read(&path).expect("a committed file"));
     let mut table = String::new();
     for (answers, share) in [
