@@ -3,8 +3,8 @@
 //! Why: everyone can try Paceline without anyone's real history, and a benchmark can have as many
 //! workouts as it wants.
 //!
-//! Without arguments it writes `data/workouts_sample.csv` and `data/labelled_sample.csv`, always the same
-//! bytes. With `--out FILE` it writes only workouts, there, with `--rows N` and `--seed S` if given.
+//! Without arguments it writes `workouts_sample.csv`, `labelled_sample.csv` and `slow_sample.csv` in `data/`,
+//! always the same bytes. With `--out FILE` it writes only workouts, there, with `--rows N` and `--seed S` if given.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -78,6 +78,7 @@ fn write(arguments: &Arguments) -> io::Result<()> {
         to_file(&data.join("labelled_sample.csv"), |out| {
             sample::labelled(out, arguments.seed)
         })?;
+        to_file(&data.join("slow_sample.csv"), |out| sample::slow(out, arguments.seed))?;
     }
     Ok(())
 }

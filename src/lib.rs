@@ -12,6 +12,7 @@ pub mod db;
 pub mod id;
 pub mod ingest;
 pub mod pipeline;
+pub mod plot;
 pub mod scheduler;
 pub mod stage;
 pub mod store;

@@ -1,4 +1,4 @@
-//! Two invented people and their workouts.
+//! Three invented people and their workouts.
 //!
 //! Why: a sample must show what real exports do, and be nobody's.
 //!
@@ -26,5 +26,10 @@ pub fn workouts(out: &mut impl Write, rows: u64, seed: u64) -> io::Result<()> {
 
 /// Writes the second person's workouts as canonical CSV with true labels, newest first.
 pub fn labelled(out: &mut impl Write, seed: u64) -> io::Result<()> {
-    labelled::write(out, seed)
+    labelled::write(out, &labelled::SECOND, seed)
+}
+
+/// Writes the workouts of a third person, who runs slowly, in the same form.
+pub fn slow(out: &mut impl Write, seed: u64) -> io::Result<()> {
+    labelled::write(out, &labelled::SLOW, seed)
 }

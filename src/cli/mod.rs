@@ -25,6 +25,8 @@ mod prove;
 mod quarantine;
 mod read;
 mod report;
+mod report_map;
+mod report_plot;
 mod review;
 mod run;
 mod run_report;

@@ -1,7 +1,8 @@
 //! `report`: what happened, what stands, and how far it can be believed.
 //!
-//! Why: an operator asks the same six questions every month; each is one command here, and for the first
-//! five one file of `sql/report/` that gives the same rows in a MySQL client.
+//! Why: an operator asks the same questions every month; each is one command here, and for all but
+//! `calibration` and `map`, whose rows are computed, one file of `sql/report/` that gives the same rows in a
+//! MySQL client. Where a picture says more, `--plot` draws one of the same rows.
 //!
 //! Invariants: a report is a list, so every output format has it; figures that are computed here (shares
 //! and intervals) come after the columns that SQL gave.
@@ -14,11 +15,14 @@ use crate::app::{Access, App};
 use crate::stage::calibration::{Bin, Calibration, calibration};
 use crate::stage::gate::figures::wilson;
 use crate::store::Store;
-use crate::store::report::{AccuracyRow, ChangesRow, ModelsRow, OverrideRow, StatsRow};
+use crate::store::report::{AccuracyRow, ChangesRow, LabelsRow, ModelsRow, OverrideRow, StatsRow};
 use crate::time::Timestamp;
 
+use super::WindowArgs;
 use super::exit;
 use super::output::{Output, Rows, json, line, list, number, text};
+use super::report_map::{MapArgs, map};
+use super::report_plot::PlotArgs;
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -42,8 +46,12 @@ enum Report {
     Accuracy(DaysArgs),
     /// The history by source.
     Stats(FromArgs),
+    /// What stands, by month of the workout and label.
+    Labels(LabelsArgs),
     /// Whether confidences mean what they say.
-    Calibration(DaysArgs),
+    Calibration(CalibrationArgs),
+    /// Where a model draws its lines: the label of each pace at a few distances.
+    Map(MapArgs),
 }
 
 /// A half-open range of instants.
@@ -55,6 +63,8 @@ struct RangeArgs {
     /// End (UTC), exclusive.
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
+    #[command(flatten)]
+    plot: PlotArgs,
 }
 
 /// The start of a range that is still going on.
@@ -63,6 +73,26 @@ struct FromArgs {
     /// First instant (UTC), inclusive; a date is its midnight.
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
+    #[command(flatten)]
+    plot: PlotArgs,
+}
+
+/// Workouts by their dates.
+#[derive(Debug, Args)]
+struct LabelsArgs {
+    #[command(flatten)]
+    window: WindowArgs,
+    #[command(flatten)]
+    plot: PlotArgs,
+}
+
+/// Answers, and a picture of them.
+#[derive(Debug, Args)]
+struct CalibrationArgs {
+    #[command(flatten)]
+    days: DaysArgs,
+    #[command(flatten)]
+    plot: PlotArgs,
 }
 
 /// The last so many days.
@@ -88,8 +118,10 @@ pub async fn report(app: &App, args: &ReportArgs, output: Output) -> Result<()> 
         Report::Overrides => overrides(&store, output).await,
         Report::Models => models(&store, output).await,
         Report::Accuracy(days) => accuracy(&store, days.since(app.now()), output).await,
-        Report::Stats(args) => stats(&store, args.from, output).await,
-        Report::Calibration(days) => calibrated(&store, days.since(app.now()), output).await,
+        Report::Stats(args) => stats(&store, args, output).await,
+        Report::Labels(args) => labels(&store, args, output).await,
+        Report::Calibration(args) => calibrated(&store, args, app.now(), output).await,
+        Report::Map(args) => map(&store, args, output).await,
     }
 }
 
@@ -110,6 +142,7 @@ async fn changes(store: &Store, range: &RangeArgs, output: Output) -> Result<()>
         )));
     }
     let values = store.report_changes(range.from, range.to).await?;
+    range.plot.changes(store, range.from, range.to).await?;
     let mut rows = Rows::new(&[
         "from_label",
         "to_label",
@@ -145,7 +178,8 @@ async fn changes(store: &Store, range: &RangeArgs, output: Output) -> Result<()>
             last_at.to_string(),
         ]);
     }
-    list(&values, &rows, "No label changed in this time.", output)
+    list(&values, &rows, "No label changed in this time.", output)?;
+    range.plot.said(output)
 }
 
 async fn overrides(store: &Store, output: Output) -> Result<()> {
@@ -308,8 +342,9 @@ async fn accuracy(store: &Store, since: Option<Timestamp>, output: Output) -> Re
 /// What a report on answers says where there are none.
 const NOBODY: &str = "Nobody has answered in this time: `paceline review` asks, `paceline feedback add` tells.";
 
-async fn stats(store: &Store, from: Option<Timestamp>, output: Output) -> Result<()> {
-    let values = store.report_stats(from).await?;
+async fn stats(store: &Store, args: &FromArgs, output: Output) -> Result<()> {
+    let values = store.report_stats(args.from).await?;
+    args.plot.stats(store, args.from).await?;
     let mut rows = Rows::new(&[
         "source",
         "changes",
@@ -339,11 +374,39 @@ async fn stats(store: &Store, from: Option<Timestamp>, output: Output) -> Result
             last_at.to_string(),
         ]);
     }
-    list(&values, &rows, "Nothing was classified in this time.", output)
+    list(&values, &rows, "Nothing was classified in this time.", output)?;
+    args.plot.said(output)
 }
 
-async fn calibrated(store: &Store, since: Option<Timestamp>, output: Output) -> Result<()> {
+async fn labels(store: &Store, args: &LabelsArgs, output: Output) -> Result<()> {
+    let window = args.window.window()?.unwrap_or_default();
+    let values = store.report_labels(window).await?;
+    args.plot.labels(store, window, &values).await?;
+    let mut rows = Rows::new(&["month", "label", "workouts", "overrides", "mean_confidence"]);
+    for LabelsRow {
+        month,
+        label,
+        workouts,
+        overrides,
+        mean_confidence,
+    } in &values
+    {
+        rows.push(vec![
+            text(month.as_deref()),
+            label.clone(),
+            workouts.to_string(),
+            overrides.to_string(),
+            figure(*mean_confidence, 3, output),
+        ]);
+    }
+    list(&values, &rows, "Nothing is classified in this time.", output)?;
+    args.plot.said(output)
+}
+
+async fn calibrated(store: &Store, args: &CalibrationArgs, now: Timestamp, output: Output) -> Result<()> {
+    let since = args.days.since(now);
     let value = calibration(&store.report_calibration(since).await?);
+    args.plot.calibration(store, since, &value).await?;
     let mut rows = Rows::new(&[
         "from",
         "to",
@@ -358,14 +421,15 @@ async fn calibrated(store: &Store, since: Option<Timestamp>, output: Output) -> 
         rows.push(bin_cells(bin, output));
     }
     match output {
-        Output::Json | Output::Ndjson => json(&value, output),
-        Output::Table if value.answers == 0 => line(NOBODY),
+        Output::Json | Output::Ndjson => json(&value, output)?,
+        Output::Table if value.answers == 0 => line(NOBODY)?,
         Output::Table => {
             list(&value.bins, &rows, "", output)?;
-            line(&summary(&value))
+            line(&summary(&value))?;
         }
-        Output::Csv => list(&value.bins, &rows, "", output),
+        Output::Csv => list(&value.bins, &rows, "", output)?,
     }
+    args.plot.said(output)
 }
 
 fn bin_cells(bin: &Bin, output: Output) -> Vec<String> {

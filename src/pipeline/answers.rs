@@ -17,7 +17,7 @@ use crate::store::quarantine::{Quarantined, Stamp};
 use crate::vocab::FeedbackType;
 
 use super::people::{Recorded, Said, say};
-use super::{Ambient, Kind, RunError};
+use super::{Ambient, Kind, RunError, labels};
 
 /// What became of a file of answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -145,7 +145,7 @@ impl Columns {
     /// The answer of a row. A row with a label and no type is a correction.
     fn said(&self, record: &csv::StringRecord, user: &str) -> Result<Said, String> {
         let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).filter(|text| !text.is_empty());
-        let label = cell(self.label).map(|word| word.parse().map_err(|e: crate::vocab::UnknownWord| e.to_string()));
+        let label = cell(self.label).map(|word| labels::parse(word).map_err(|e| e.to_string()));
         let label = label.transpose()?;
         let feedback_type = match cell(self.feedback_type) {
             Some(word) => word.parse().map_err(|e: crate::vocab::UnknownWord| e.to_string())?,

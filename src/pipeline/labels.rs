@@ -13,7 +13,7 @@ use crate::ingest::Accepted;
 use crate::stage::diff::Outcome;
 use crate::store::Store;
 use crate::store::write::{Verdict, VerdictChunk};
-use crate::vocab::{Label, Source};
+use crate::vocab::{Label, Source, UnknownWord};
 
 use super::{Ambient, RETRIES, RunError, adopt, retrying};
 
@@ -35,17 +35,17 @@ impl<'a> ImportedLabel<'a> {
             .filter(|word| !word.is_empty())?;
         Some(Self {
             accepted,
-            label: parse(word),
+            label: parse(word).ok(),
         })
     }
 }
 
 /// Our four words, and the two everyday ones that other tools use.
-fn parse(word: &str) -> Option<Label> {
+pub(super) fn parse(word: &str) -> Result<Label, UnknownWord> {
     match word.to_lowercase().as_str() {
-        "run" => Some(Label::RealRun),
-        "walk" => Some(Label::PupWalk),
-        other => other.parse().ok(),
+        "run" => Ok(Label::RealRun),
+        "walk" => Ok(Label::PupWalk),
+        other => other.parse(),
     }
 }
 

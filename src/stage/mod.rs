@@ -5,6 +5,7 @@
 //!
 //! Must not know: the database, tokio, the clock, the environment, entropy.
 
+pub mod boundary;
 pub mod calibration;
 pub mod classify;
 mod clustering;

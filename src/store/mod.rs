@@ -20,6 +20,7 @@ pub mod lease;
 pub mod lifecycle;
 pub mod models;
 pub mod overrides;
+pub mod pictures;
 pub mod privileges;
 pub mod probe;
 pub mod quarantine;

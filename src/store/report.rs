@@ -15,6 +15,7 @@ use crate::db::value::{Params, Row};
 use crate::report_sql;
 use crate::time::{Timestamp, WorkoutDate};
 
+use super::workouts::Window;
 use super::{Store, StoreError};
 
 static CHANGES: Statement = report_sql!("report/changes");
@@ -22,6 +23,7 @@ static OVERRIDES: Statement = report_sql!("report/overrides");
 static MODELS: Statement = report_sql!("report/models");
 static ACCURACY: Statement = report_sql!("report/accuracy");
 static STATS: Statement = report_sql!("report/stats");
+static LABELS: Statement = report_sql!("report/labels");
 static CALIBRATION: Statement = report_sql!("report/calibration");
 
 /// How often labels went from one to another.
@@ -145,6 +147,21 @@ pub struct StatsRow {
     pub last_at: Timestamp,
 }
 
+/// The workouts of a month with a label.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LabelsRow {
+    /// `YYYY-MM` of the workouts' own calendar; None for workouts without a date.
+    pub month: Option<String>,
+    /// The label that stands.
+    pub label: String,
+    /// Workouts.
+    pub workouts: i64,
+    /// Those whose label a person set.
+    pub overrides: i64,
+    /// Mean confidence, 0 to 1.
+    pub mean_confidence: Option<f64>,
+}
+
 fn changes_row(row: &Row<'_>) -> Result<ChangesRow, DbError> {
     Ok(ChangesRow {
         from_label: row.opt_string(0)?,
@@ -218,6 +235,16 @@ fn stats_row(row: &Row<'_>) -> Result<StatsRow, DbError> {
     })
 }
 
+fn labels_row(row: &Row<'_>) -> Result<LabelsRow, DbError> {
+    Ok(LabelsRow {
+        month: row.opt_string(0)?,
+        label: row.text(1)?.to_owned(),
+        workouts: row.int(2)?,
+        overrides: row.int(3)?,
+        mean_confidence: row.opt_real(4)?,
+    })
+}
+
 impl Store {
     /// Changes of labels in [`from`, `to`), by label before, label after and source.
     ///
@@ -264,6 +291,14 @@ impl Store {
     pub async fn report_stats(&self, from: Option<Timestamp>) -> Result<Vec<StatsRow>, StoreError> {
         let params = Params::none().with("from", from);
         self.rows(&STATS, &params, stats_row).await
+    }
+
+    /// What stands for the workouts of `window`, by month and label, ascending.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn report_labels(&self, window: Window) -> Result<Vec<LabelsRow>, StoreError> {
+        self.rows(&LABELS, &window.params(), labels_row).await
     }
 
     /// Confidences since `since` (inclusive) and whether people agreed, in the order in which they answered.

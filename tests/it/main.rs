@@ -22,6 +22,7 @@ mod lease;
 mod loading;
 mod memory;
 mod people;
+mod plots;
 mod readme;
 mod report;
 mod review;

@@ -4,7 +4,7 @@ use crate::support::cli::{Paceline, on_both_stores};
 use crate::support::mariadb::client;
 
 /// The reports whose SQL is portable, with a range that both sides are given.
-const PORTABLE: [(&str, &[&str], &str); 5] = [
+const PORTABLE: [(&str, &[&str], &str); 6] = [
     (
         "changes",
         &["--from", "2026-01-02", "--to", "2026-01-04"],
@@ -14,6 +14,11 @@ const PORTABLE: [(&str, &[&str], &str); 5] = [
     ("models", &[], ""),
     ("accuracy", &["--days", "30"], "SET @since = '2025-12-04 00:00:00';"),
     ("stats", &["--from", "2026-01-01"], "SET @from = '2026-01-01';"),
+    (
+        "labels",
+        &["--from", "2016-06-01", "--to", "2018-01-01"],
+        "SET @from = '2016-06-01', @to = '2018-01-01';",
+    ),
 ];
 
 /// A night, answers and corrections by two people, and a second model.
@@ -194,7 +199,7 @@ fn the_figures_are_those_counted_by_hand() {
 #[test]
 fn an_empty_store_has_empty_reports_and_says_what_to_do() {
     on_both_stores(|paceline, _| {
-        for name in ["changes", "overrides", "models", "accuracy", "stats"] {
+        for name in ["changes", "overrides", "models", "accuracy", "stats", "labels"] {
             assert_eq!(paceline.json(&["report", name]), serde_json::json!([]), "{name}");
         }
         assert_eq!(

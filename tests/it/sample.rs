@@ -45,6 +45,12 @@ fn the_committed_files_are_what_the_generator_makes() {
         committed("labelled_sample.csv") == labelled,
         "data/labelled_sample.csv differs; run: cargo run --example generate_sample"
     );
+    let mut slow = Vec::new();
+    generator::slow(&mut slow, generator::SEED).expect("memory");
+    assert!(
+        committed("slow_sample.csv") == slow,
+        "data/slow_sample.csv differs; run: cargo run --example generate_sample"
+    );
 }
 
 #[test]
