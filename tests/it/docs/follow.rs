@@ -12,7 +12,7 @@ use super::page::{Block, Step, blocks};
 use super::shell::Shell;
 
 /// Programs that a machine may lack; a block that needs one is left out then, and that is said.
-const MAY_LACK: [&str; 5] = ["jq", "python3", "sqlite3", "systemd-analyze", "man"];
+const MAY_LACK: [&str; 4] = ["jq", "python3", "sqlite3", "systemd-analyze"];
 
 /// Languages of blocks that say nothing that could be executed.
 const NOTHING_TO_DO: [&str; 5] = ["", "text", "csv", "yaml", "diff"];
@@ -153,7 +153,7 @@ fn crontab(line: &str, shell: &mut Shell) -> Option<String> {
     }
     let is_time = |field: &&str| field.chars().all(|c| c.is_ascii_digit() || "*/,-".contains(c));
     let fields: Vec<&str> = line.split_whitespace().collect();
-    if fields.len() < 7 || !fields[..5].iter().all(|field| is_time(&field)) {
+    if fields.len() < 7 || !fields[..5].iter().all(is_time) {
         return Some(format!("no line of a crontab: {line}"));
     }
     shell.file("/srv/command.sh", &fields[6..].join(" "));

@@ -2,10 +2,10 @@
 //!
 //! What a comment (`<!-- KEY: VALUE -->` on lines of its own) may say to the test, and readers do not see:
 //!
-//! - `not run: REASON` – the next block cannot be executed here. How many there are is pinned.
-//! - `given: COMMANDS` – done in silence before the next block: what a reader has already, or a fault to recover from.
-//! - `file: PATH` – the next block is what stands in that file, which is written.
-//! - `ends: SIGTERM after N s` – the commands of the next block stay until they are told to end, with code 143.
+//! - `not run: REASON`: the next block cannot be executed here. How many there are is pinned.
+//! - `given: COMMANDS`: done in silence before the next block: what a reader has already, or a fault to recover from.
+//! - `file: PATH`: the next block is what stands in that file, which is written.
+//! - `ends: SIGTERM after N s`: the commands of the next block stay until they are told to end, with code 143.
 
 use std::path::Path;
 
