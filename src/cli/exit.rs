@@ -37,14 +37,32 @@ pub const TERMINATED: u8 = 143;
 /// Every code and what it tells a supervisor, in ascending order.
 pub static MEANINGS: &[(u8, &str)] = &[
     (0, "done, or there was nothing to do"),
-    (FAILED, "failed: the message says of what and what to do; also where verify or doctor found something"),
+    (
+        FAILED,
+        "failed: the message says of what and what to do; also where verify or doctor found something",
+    ),
     (USAGE, "the command line means nothing"),
-    (PARTIAL, "done in part: windows of a backfill failed or are left; --resume goes on"),
-    (GATE, "stopped by a gate before anything was written: too much would change, or the new model is worse"),
+    (
+        PARTIAL,
+        "done in part: windows of a backfill failed or are left; --resume goes on",
+    ),
+    (
+        GATE,
+        "stopped by a gate before anything was written: too much would change, or the new model is worse",
+    ),
     (UNREACHABLE, "the store cannot be reached: try again later"),
-    (LEASE_HELD, "another run holds the pipeline, or has taken it over: try again later"),
-    (CONFIG, "bad configuration: login, privileges, tables that are not migrated, pipeline file, --max-memory"),
-    (INTERRUPTED, "ended by SIGINT (Ctrl-C), after the transaction at hand; the next run does the rest"),
+    (
+        LEASE_HELD,
+        "another run holds the pipeline, or has taken it over: try again later",
+    ),
+    (
+        CONFIG,
+        "bad configuration: login, privileges, tables that are not migrated, pipeline file, --max-memory",
+    ),
+    (
+        INTERRUPTED,
+        "ended by SIGINT (Ctrl-C), after the transaction at hand; the next run does the rest",
+    ),
     (TERMINATED, "ended by SIGTERM, the same way"),
 ];
 

@@ -122,10 +122,7 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
         "explain",
         &[
             ("By the model in production", "paceline explain 649714363550"),
-            (
-                "By another one",
-                "paceline explain 649714363550 --model MODEL_ID",
-            ),
+            ("By another one", "paceline explain 649714363550 --model MODEL_ID"),
         ],
     ),
     (
@@ -184,7 +181,10 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
     ("model list", &[("Every version", "paceline model list")]),
     (
         "model show",
-        &[("The one in production, with what the gate said of it", "paceline model show active")],
+        &[(
+            "The one in production, with what the gate said of it",
+            "paceline model show active",
+        )],
     ),
     (
         "model compare",
@@ -231,23 +231,29 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "report changes",
-        &[(
-            "What changed this year",
-            "paceline report changes --from 2026-01-01",
-        )],
+        &[("What changed this year", "paceline report changes --from 2026-01-01")],
     ),
     (
         "report overrides",
         &[("Where people and models differ", "paceline report overrides")],
     ),
-    ("report models", &[("Every version and its part", "paceline report models")]),
+    (
+        "report models",
+        &[("Every version and its part", "paceline report models")],
+    ),
     (
         "report accuracy",
-        &[("What people said in the last month", "paceline report accuracy --days 30")],
+        &[(
+            "What people said in the last month",
+            "paceline report accuracy --days 30",
+        )],
     ),
     (
         "report stats",
-        &[("Since a date, for a program", "paceline report stats --from 2026-01-01 --output json")],
+        &[(
+            "Since a date, for a program",
+            "paceline report stats --from 2026-01-01 --output json",
+        )],
     ),
     (
         "report calibration",
@@ -286,7 +292,10 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
                 "As it was at the end of last year",
                 "paceline state --as-of 2025-12-31T23:59:59Z",
             ),
-            ("One workout, on a day", "paceline state --as-of 2030-01-01 649714363550"),
+            (
+                "One workout, on a day",
+                "paceline state --as-of 2030-01-01 649714363550",
+            ),
         ],
     ),
     (
@@ -308,7 +317,10 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "validate",
-        &[("Before it goes to the server", "paceline validate pipelines/nightly.toml")],
+        &[(
+            "Before it goes to the server",
+            "paceline validate pipelines/nightly.toml",
+        )],
     ),
     (
         "doctor",

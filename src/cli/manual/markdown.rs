@@ -112,7 +112,9 @@ fn arguments(text: &mut String, command: &Command) {
 /// A line for the argument, and one for each of its possible values that is explained.
 fn option(text: &mut String, arg: &Arg) {
     let help = arg.get_long_help().or_else(|| arg.get_help());
-    let help = help.map(|help| sentence(&one_line(&help.to_string()))).unwrap_or_default();
+    let help = help
+        .map(|help| sentence(&one_line(&help.to_string())))
+        .unwrap_or_default();
     let mut line = format!("- `{}`: {}", invocation(arg), escaped(&help));
     let defaults: Vec<String> = arg
         .get_default_values()
@@ -152,7 +154,11 @@ fn invocation(arg: &Arg) -> String {
     if arg.is_positional() {
         let many = arg.get_num_args().is_some_and(|n| n.max_values() > 1);
         let value = if many { format!("{value}...") } else { value };
-        return if arg.is_required_set() { value } else { format!("[{value}]") };
+        return if arg.is_required_set() {
+            value
+        } else {
+            format!("[{value}]")
+        };
     }
     let short = arg.get_short().map(|short| format!("-{short}"));
     let long = arg.get_long().map(|long| format!("--{long}"));

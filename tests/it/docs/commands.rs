@@ -53,7 +53,15 @@ fn a_page_says_all_that_help_says() {
         let help = paceline.ok(&[command, "--help"]).stdout;
         let flags = help.split_whitespace().filter(|word| word.starts_with("--"));
         for flag in flags.map(|flag| flag.trim_end_matches([',', ';', '.', ')'])) {
-            let of_all = ["--help", "--version", "--database-url", "--output", "--now", "--verbose"].contains(&flag);
+            let of_all = [
+                "--help",
+                "--version",
+                "--database-url",
+                "--output",
+                "--now",
+                "--verbose",
+            ]
+            .contains(&flag);
             let stands_in = if of_all { "README.md" } else { page };
             let there = pages[stands_in].contains(flag) || ["--help", "--version"].contains(&flag);
             assert!(there, "{stands_in} does not say {flag}");
@@ -61,7 +69,11 @@ fn a_page_says_all_that_help_says() {
         assert!(help.contains("Examples:"), "{help}");
     }
     let index = &pages["README.md"];
-    for part in ["DATABASE_URL", "| 75 |", "[`model rollback`](model.md#paceline-model-rollback)"] {
+    for part in [
+        "DATABASE_URL",
+        "| 75 |",
+        "[`model rollback`](model.md#paceline-model-rollback)",
+    ] {
         assert!(index.contains(part), "no {part} in {index}");
     }
     assert!(!index.contains("paceline manual\n"), "{index}");
@@ -73,13 +85,28 @@ fn man_pages_are_made_and_a_formatter_takes_them() {
     let pages = manual(&paceline, folder.path(), "man");
     for name in ["paceline.1", "paceline-run.1", "paceline-model-rollback.1"] {
         let page = &pages[name];
-        for section in [".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH OPTIONS", ".SH \"EXIT STATUS\""] {
+        for section in [
+            ".SH NAME",
+            ".SH SYNOPSIS",
+            ".SH DESCRIPTION",
+            ".SH OPTIONS",
+            ".SH \"EXIT STATUS\"",
+        ] {
             assert!(page.contains(section), "{name} has no {section}: {page}");
         }
     }
-    assert!(!pages.keys().any(|name| name.contains("help") || name.contains("manual")), "{:?}", pages.keys());
+    assert!(
+        !pages
+            .keys()
+            .any(|name| name.contains("help") || name.contains("manual")),
+        "{:?}",
+        pages.keys()
+    );
     let path = folder.path().join("man/paceline-run.1");
-    let formatted = std::process::Command::new("man").args(["--local-file", "--warnings"]).arg(&path).output();
+    let formatted = std::process::Command::new("man")
+        .args(["--local-file", "--warnings"])
+        .arg(&path)
+        .output();
     let Ok(formatted) = formatted else {
         eprintln!("SKIPPED: there is no `man` to format the pages with");
         return;
@@ -88,7 +115,10 @@ fn man_pages_are_made_and_a_formatter_takes_them() {
         String::from_utf8_lossy(&formatted.stdout),
         String::from_utf8_lossy(&formatted.stderr),
     );
-    assert!(page.contains("--accept-churn") && complaints.is_empty(), "{page}\n{complaints}");
+    assert!(
+        page.contains("--accept-churn") && complaints.is_empty(),
+        "{page}\n{complaints}"
+    );
 }
 
 #[test]
@@ -102,6 +132,9 @@ fn completions_name_every_command_and_a_shell_takes_them() {
     }
     let script = paceline.ok(&["completions", "bash"]).stdout;
     let path = crate::support::cli::file(&folder, "completions.bash", script);
-    let parsed = std::process::Command::new("bash").args(["-n", &path]).status().expect("bash");
+    let parsed = std::process::Command::new("bash")
+        .args(["-n", &path])
+        .status()
+        .expect("bash");
     assert!(parsed.success());
 }

@@ -62,7 +62,13 @@ fn id(text: &str, prefix: &str, stands_for: &'static str) -> Option<(usize, &'st
 /// `2026-01-02`, `2026-01-02T03:04:05.678901Z`.
 fn instant(text: &str) -> Option<(usize, &'static str)> {
     let shape = text.get(..10)?.bytes().enumerate();
-    let fits = |(at, c): (usize, u8)| if at == 4 || at == 7 { c == b'-' } else { c.is_ascii_digit() };
+    let fits = |(at, c): (usize, u8)| {
+        if at == 4 || at == 7 {
+            c == b'-'
+        } else {
+            c.is_ascii_digit()
+        }
+    };
     let is_date = shape.map(fits).all(|fits| fits);
     let year: u32 = text.get(..4)?.parse().ok()?;
     if !is_date || year < THIS_YEAR {
@@ -87,7 +93,10 @@ fn hex(text: &str) -> Option<(usize, &'static str)> {
 fn is_clock(word: &str) -> bool {
     let word = word.trim_end_matches([',', ')', ':']);
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    word.len() >= 8 && digits >= 6 && word.bytes().all(|c| c.is_ascii_digit() || b":.Z".contains(&c)) && word.contains(':')
+    word.len() >= 8
+        && digits >= 6
+        && word.bytes().all(|c| c.is_ascii_digit() || b":.Z".contains(&c))
+        && word.contains(':')
 }
 
 /// None where the page shows what was printed; `...` stands for any lines. Else both, steadied.
@@ -117,12 +126,21 @@ fn holds(expected: &[String], found: &[String]) -> bool {
 #[test]
 fn ids_times_and_hashes_are_steadied_and_nothing_else() {
     for (line, steadied) in [
-        ("Model     workout_classifier_20261123_020337  version 1.0.0", "Model MODEL version 1.0.0"),
+        (
+            "Model     workout_classifier_20261123_020337  version 1.0.0",
+            "Model MODEL version 1.0.0",
+        ),
         ("Run run_20261123_020337_00614f1f succeeded", "Run RUN succeeded"),
         ("at 2026-01-02 03:04:05.678901, by anna", "at TIME by anna"),
         ("\"at\": \"2026-01-02T03:04:05Z\",", "\"at\": \"TIME\","),
-        ("nightly  2026-11-24 02:30:00  Tue 2026-11-24 02:30:00 UTC", "nightly TIME TIME UTC"),
-        ("649714363550  2012-03-08 00:00:00  Run", "649714363550 2012-03-08 00:00:00 Run"),
+        (
+            "nightly  2026-11-24 02:30:00  Tue 2026-11-24 02:30:00 UTC",
+            "nightly TIME TIME UTC",
+        ),
+        (
+            "649714363550  2012-03-08 00:00:00  Run",
+            "649714363550 2012-03-08 00:00:00 Run",
+        ),
         (
             "head 0f343b0931126a20f133d67c2b018a3b0f343b0931126a20f133d67c2b018a3b",
             "head HEX",

@@ -34,7 +34,9 @@ pub fn follow(path: &Path, shell: &mut Shell) -> Followed {
     for block in blocks(path) {
         if let Some(reason) = block.note("not run") {
             assert!(reason.len() > 10, "{}:{}: a reason", path.display(), block.line);
-            followed.not_run.push(format!("{}:{}: {reason}", path.display(), block.line));
+            followed
+                .not_run
+                .push(format!("{}:{}: {reason}", path.display(), block.line));
             continue;
         }
         if let Some(lacking) = lacking(&block, shell) {
@@ -72,8 +74,15 @@ fn lacking(block: &Block, shell: &Shell) -> Option<&'static str> {
         "ini" => "systemd-analyze".to_owned(),
         _ => return None,
     };
-    let named = |program: &&&str| text.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == **program);
-    MAY_LACK.iter().filter(named).find(|program| !shell.has(program)).copied()
+    let named = |program: &&&str| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '-')
+            .any(|word| word == **program)
+    };
+    MAY_LACK
+        .iter()
+        .filter(named)
+        .find(|program| !shell.has(program))
+        .copied()
 }
 
 fn done(block: &Block, path: &Path, shell: &mut Shell, commands: &mut usize, wrong: &mut Vec<String>) {
@@ -94,7 +103,11 @@ fn done(block: &Block, path: &Path, shell: &mut Shell, commands: &mut usize, wro
         }
         "crontab" => wrong.extend(block.lines.iter().filter_map(|line| crontab(line, shell))),
         "ini" if block.lines.iter().any(|line| line == "[Service]") => wrong.extend(unit(block, shell)),
-        "toml" => wrong.extend(toml::from_str::<toml::Table>(&block.text()).err().map(|e| e.to_string())),
+        "toml" => wrong.extend(
+            toml::from_str::<toml::Table>(&block.text())
+                .err()
+                .map(|e| e.to_string()),
+        ),
         "json" => {
             let parsed = serde_json::from_str::<serde_json::Value>(&block.text());
             wrong.extend(parsed.err().map(|e| e.to_string()));
@@ -183,7 +196,9 @@ pub fn follow_all(pages: &[PathBuf], machine: impl Fn(&Path) -> Shell + Sync) ->
     };
     let all: Vec<Followed> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
-        let done = workers.into_iter().map(|worker| worker.join().expect("a page's thread"));
+        let done = workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a page's thread"));
         done.flatten().collect()
     });
     let wrong: Vec<&String> = all.iter().flat_map(|followed| &followed.wrong).collect();

@@ -108,6 +108,9 @@ fn examples_of_every_command_do_what_they_say() {
 #[test]
 fn pages_arrive_once() {
     for page in ARRIVING {
-        assert!(!root().join(page).exists(), "{page} is there: take it from ARRIVING in tests/it/docs/mod.rs");
+        assert!(
+            !root().join(page).exists(),
+            "{page} is there: take it from ARRIVING in tests/it/docs/mod.rs"
+        );
     }
 }

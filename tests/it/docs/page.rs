@@ -66,7 +66,10 @@ impl Block {
             } else if let Some(step) = steps.last_mut() {
                 step.shown.push(line.clone());
             } else {
-                panic!("line {}: a console block begins with `$ `, not with {line:?}", self.line);
+                panic!(
+                    "line {}: a console block begins with `$ `, not with {line:?}",
+                    self.line
+                );
             }
         }
         steps

@@ -83,7 +83,11 @@ async fn catalog(store: &TestStore) -> Catalog {
             (Some(_), Some(columns)) => format!("`{}` ({columns})", row[1]),
             _ => String::new(),
         };
-        found.indexes.entry(row[0].clone()).or_default().push((row[1].clone(), text));
+        found
+            .indexes
+            .entry(row[0].clone())
+            .or_default()
+            .push((row[1].clone(), text));
     }
     if is_server {
         for row in store.rows(PARENTS_MYSQL).await {
@@ -91,9 +95,16 @@ async fn catalog(store: &TestStore) -> Catalog {
             found.parents.entry(row[0].clone()).or_default().push(text);
         }
     }
-    for row in store.rows(if is_server { TRIGGERS_MYSQL } else { TRIGGERS_SQLITE }).await {
+    for row in store
+        .rows(if is_server { TRIGGERS_MYSQL } else { TRIGGERS_SQLITE })
+        .await
+    {
         let event = row.get(2).cloned().unwrap_or_default();
-        found.triggers.entry(row[0].clone()).or_default().push((row[1].clone(), event));
+        found
+            .triggers
+            .entry(row[0].clone())
+            .or_default()
+            .push((row[1].clone(), event));
     }
     found
 }
@@ -133,7 +144,8 @@ fn meanings(page: &str) -> BTreeMap<(String, String), String> {
 
 /// What stands in the page about a table, between its two comments.
 fn section(table: &str, server: &Catalog, sqlite: &Catalog, means: &BTreeMap<(String, String), String>) -> String {
-    let mut text = format!("<!-- schema: {table} -->\n| column | MySQL, MariaDB | SQLite | meaning |\n|---|---|---|---|\n");
+    let mut text =
+        format!("<!-- schema: {table} -->\n| column | MySQL, MariaDB | SQLite | meaning |\n|---|---|---|---|\n");
     for (column, kind) in &server.columns[table] {
         let there = sqlite.columns[table].iter().find(|(name, _)| name == column);
         let there = there.map_or("none", |(_, kind)| kind.as_str());
@@ -169,7 +181,10 @@ fn generated(page: &str, server: &Catalog, sqlite: &Catalog) -> String {
             }
             continue;
         }
-        if let Some(table) = line.strip_prefix("<!-- schema: ").and_then(|rest| rest.strip_suffix(" -->")) {
+        if let Some(table) = line
+            .strip_prefix("<!-- schema: ")
+            .and_then(|rest| rest.strip_suffix(" -->"))
+        {
             skipping = Some(format!("<!-- end of {table} -->"));
             // A table that is gone loses its section.
             if server.columns.contains_key(table) {
@@ -202,7 +217,10 @@ fn the_page_has_every_table_and_column_that_there_is_and_no_other() {
         .filter(|(_, meaning)| meaning.is_empty())
         .map(|((table, column), _)| format!("{table}.{column}"))
         .collect();
-    assert!(unsaid.is_empty(), "docs/schema.md does not say what these mean: {unsaid:?}");
+    assert!(
+        unsaid.is_empty(),
+        "docs/schema.md does not say what these mean: {unsaid:?}"
+    );
 }
 
 #[test]
@@ -210,7 +228,12 @@ fn both_stores_have_the_same_indexes_and_triggers() {
     let (server, sqlite) = catalogs();
     for table in server.columns.keys() {
         let of = |all: &BTreeMap<String, Vec<(String, String)>>| {
-            let mut names: Vec<String> = all.get(table).into_iter().flatten().map(|(name, _)| name.clone()).collect();
+            let mut names: Vec<String> = all
+                .get(table)
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.clone())
+                .collect();
             names.retain(|name| name != "PRIMARY");
             names.sort();
             names
@@ -228,14 +251,24 @@ fn a_column_that_the_page_lacks_or_invents_is_seen() {
     let (server, sqlite) = catalogs();
     let path = root().join("docs/schema.md");
     let page = std::fs::read_to_string(&path).expect("the page");
-    let line = page.lines().find(|line| line.starts_with("| `fence` |")).expect("a column");
+    let line = page
+        .lines()
+        .find(|line| line.starts_with("| `fence` |"))
+        .expect("a column");
     let lacking = page.replace(&format!("{line}\n"), "");
     assert_ne!(generated(&lacking, &server, &sqlite), lacking);
     let inventing = page.replace(line, &format!("{line}\n{}", line.replace("fence", "hence")));
     assert_ne!(generated(&inventing, &server, &sqlite), inventing);
     let lying = page.replace(line, &line.replace("bigint", "text"));
     assert_ne!(generated(&lying, &server, &sqlite), lying);
-    assert!(!generated(&page.replace("schema: pipeline_lease", "schema: nobody"), &server, &sqlite).contains("nobody"));
+    assert!(
+        !generated(
+            &page.replace("schema: pipeline_lease", "schema: nobody"),
+            &server,
+            &sqlite
+        )
+        .contains("nobody")
+    );
 }
 
 #[test]
@@ -250,7 +283,10 @@ fn the_queries_run_unchanged_on_both_stores_and_say_the_same() {
     on_both(|paceline, _| {
         paceline.ok(&["run", "pipelines/nightly.toml", "--import", "data/workouts_sample.csv"]);
         let say = |id: &str, words: &[&str]| paceline.ok(&[&["feedback", "add", id], words].concat());
-        say("649714363550", &["--type", "correct", "--label", "pup_walk", "--user", "anna"]);
+        say(
+            "649714363550",
+            &["--type", "correct", "--label", "pup_walk", "--user", "anna"],
+        );
         say("649757783559", &["--type", "accept", "--user", "ben"]);
         let later = paceline.at("2026-01-03T03:00:00Z");
         later.ok(&["run", "pipelines/nightly.toml", "--retrain", "always", "--no-activate"]);

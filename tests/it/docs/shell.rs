@@ -62,7 +62,7 @@ impl Shell {
             server: with_server.then(|| PrivateServer::start(&[])),
             last: 0,
         };
-        for place in PLACES.iter().chain(&["/etc/paceline/", "/usr/local/bin/", "/home/"]) {
+        for place in PLACES.iter().chain(&["/etc/paceline/", "/home/", "/mnt/elsewhere/", "/usr/local/bin/", "/var/backups/"]) {
             std::fs::create_dir_all(shell.place(place)).expect("a folder");
         }
         let folder = shell.folder();
@@ -175,7 +175,11 @@ impl Shell {
     /// Writes a file of the page.
     pub fn file(&self, path: &str, text: &str) {
         let path = PathBuf::from(self.inside(path));
-        let path = if path.is_absolute() { path } else { self.folder().join(path) };
+        let path = if path.is_absolute() {
+            path
+        } else {
+            self.folder().join(path)
+        };
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(&path, self.inside(text)).expect("a file");
     }
@@ -216,6 +220,9 @@ fn a_shell_keeps_what_was_exported_and_how_the_last_command_ended() {
     assert_eq!(shell.run("echo $?").printed, "3\n");
     shell.must("echo hello > /etc/paceline/there");
     let told = shell.must("cat '/etc/paceline/there'; ls -d /etc/paceline");
-    assert_eq!(told, "hello\n/etc/paceline\n", "below the test's folder, and not seen there");
+    assert_eq!(
+        told, "hello\n/etc/paceline\n",
+        "below the test's folder, and not seen there"
+    );
     assert!(!Path::new("/etc/paceline/there").exists());
 }
