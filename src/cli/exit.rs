@@ -39,7 +39,7 @@ pub static MEANINGS: &[(u8, &str)] = &[
     (0, "done, or there was nothing to do"),
     (
         FAILED,
-        "failed: the message says of what and what to do; also where verify or doctor found something",
+        "failed: the message says of what, and what to do; also where verify or doctor found something",
     ),
     (USAGE, "the command line means nothing"),
     (
@@ -48,7 +48,7 @@ pub static MEANINGS: &[(u8, &str)] = &[
     ),
     (
         GATE,
-        "stopped by a gate before anything was written: too much would change, or the new model is worse",
+        "stopped by a gate before anything was written: too much would change, or a worse model",
     ),
     (UNREACHABLE, "the store cannot be reached: try again later"),
     (
@@ -57,7 +57,7 @@ pub static MEANINGS: &[(u8, &str)] = &[
     ),
     (
         CONFIG,
-        "bad configuration: login, privileges, tables that are not migrated, pipeline file, --max-memory",
+        "bad configuration: login, privileges, tables not migrated, pipeline file, --max-memory",
     ),
     (
         INTERRUPTED,

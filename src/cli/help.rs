@@ -53,7 +53,7 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
             ),
             (
                 "Train now; the gate decides whether the new model may classify",
-                "paceline run pipelines/nightly.toml --retrain always --seed 7 --notes 'after the new watch'",
+                "paceline run pipelines/nightly.toml --retrain always --notes 'after the new watch'",
             ),
             (
                 "For a program",
@@ -409,6 +409,17 @@ mod tests {
                 assert!(line.contains(&format!("paceline {path}")), "{path}: {line}");
                 assert!(!says.is_empty() && !says.ends_with('.'), "{path}: {says}");
             }
+        }
+    }
+
+    #[test]
+    fn no_line_is_so_long_that_help_would_break_it() {
+        // `max_term_width` of the command.
+        const WIDTH: usize = 100;
+        let texts = EXAMPLES.iter().map(|(_, examples)| examples_text(examples));
+        for text in texts.chain([end_of_help()]) {
+            let long = text.lines().find(|line| line.chars().count() > WIDTH);
+            assert_eq!(long, None);
         }
     }
 

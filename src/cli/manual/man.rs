@@ -34,7 +34,10 @@ fn below(command: &Command, parent: &str, pages: &mut Pages) -> Result<()> {
 }
 
 fn page(command: &Command, path: &str) -> Result<String> {
-    let man = Man::new(command.clone()).manual("Paceline");
+    // In the place of a date, which would differ from build to build: an empty one would let the rest move up.
+    let version = concat!("Paceline ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.clone());
+    let man = man.date(version).source("Paceline").manual("Manual of Paceline");
     let mut text = Vec::new();
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;

@@ -99,7 +99,8 @@ fn done(block: &Block, path: &Path, shell: &mut Shell, commands: &mut usize, wro
         "sql" => shell.sql(&block.text()),
         "sh" => {
             shell.file("/srv/script.sh", &block.text());
-            shell.must("bash -n /srv/script.sh");
+            let parsed = shell.run("bash -n /srv/script.sh");
+            wrong.extend((parsed.code != 0).then_some(parsed.printed));
         }
         "crontab" => wrong.extend(block.lines.iter().filter_map(|line| crontab(line, shell))),
         "ini" if block.lines.iter().any(|line| line == "[Service]") => wrong.extend(unit(block, shell)),
@@ -208,4 +209,60 @@ pub fn follow_all(pages: &[PathBuf], machine: impl Fn(&Path) -> Shell + Sync) ->
     let mut not_run: Vec<String> = all.iter().flat_map(|followed| followed.not_run.clone()).collect();
     not_run.sort();
     (all.iter().map(|followed| followed.commands).sum(), not_run)
+}
+
+/// Follows a page of this text.
+fn followed(text: &str) -> Followed {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("page.md");
+    std::fs::write(&page, text).expect("a page");
+    follow(&page, &mut Shell::new(needs_server(&page)))
+}
+
+#[test]
+fn what_is_not_as_the_page_says_is_seen() {
+    for (wrong, said) in [
+        (
+            "```console\n$ paceline validate pipelines/nightly.tomb\n```\n",
+            "ended with 78",
+        ),
+        ("```console\n$ paceline --version\npaceline 99\n```\n", "the page shows"),
+        ("```console\n$ paceline no-such-command\n...\n```\n", "ended with 2"),
+        ("```console\n$ false\n$ echo $?\n0\n```\n", "the page shows"),
+        (
+            "<!-- ends: SIGTERM after 1 s -->\n```console\n$ sleep 0\n```\n",
+            "ended with 0",
+        ),
+        ("```sh\nif then\n```\n", "unexpected"),
+        ("```toml\na = \n```\n", "TOML parse error"),
+        ("```json\n{,}\n```\n", "column"),
+        ("```crontab\n* * * * paceline true\n```\n", "no line of a crontab"),
+        ("```crontab\n* * * * * paceline (true\n```\n", "unexpected"),
+        (
+            "```ini\n[Service]\nExecStart=/usr/local/bin/paceline\nRestartSecs=1\n```\n",
+            "RestartSecs",
+        ),
+        ("```cobol\nSTOP RUN.\n```\n", "nobody says what to do"),
+    ] {
+        let found = followed(wrong).wrong;
+        let without_systemd = wrong.contains("[Service]") && found.is_empty();
+        assert!(
+            without_systemd || found.len() == 1 && found[0].contains(said),
+            "{wrong}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_as_the_page_says_is_not() {
+    let page = "<!-- given: echo hello > there -->\n```console\n$ cat there\nhello\n$ false\n$ echo $?\n1\n```\n\
+                <!-- file: /etc/paceline/x -->\n```text\nworld\n```\n```console\n$ cat /etc/paceline/x\n...\n```\n\
+                <!-- not run: there is no such machine -->\n```console\n$ reboot\n```\n\
+                <!-- ends: SIGTERM after 1 s -->\n```console\n$ sleep 60\n```\n";
+    let Followed {
+        commands,
+        not_run,
+        wrong,
+    } = followed(page);
+    assert_eq!((commands, not_run.len(), wrong), (5, 1, Vec::new()));
 }

@@ -62,6 +62,9 @@ fn type_of(row: &[String]) -> String {
     if row[4] != "NULL" {
         let _ = write!(words, " default {}", row[4]);
     }
+    if row[5].contains("auto_increment") {
+        words.push_str(" auto_increment");
+    }
     if row[5].contains("GENERATED") {
         words.push_str(" generated");
     }

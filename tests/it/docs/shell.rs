@@ -62,7 +62,13 @@ impl Shell {
             server: with_server.then(|| PrivateServer::start(&[])),
             last: 0,
         };
-        for place in PLACES.iter().chain(&["/etc/paceline/", "/home/", "/mnt/elsewhere/", "/usr/local/bin/", "/var/backups/"]) {
+        for place in PLACES.iter().chain(&[
+            "/etc/paceline/",
+            "/home/",
+            "/mnt/elsewhere/",
+            "/usr/local/bin/",
+            "/var/backups/",
+        ]) {
             std::fs::create_dir_all(shell.place(place)).expect("a folder");
         }
         let folder = shell.folder();
