@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use paceline::cli::{Cli, exit};
+use paceline::cli::exit;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = paceline::cli::parse();
     // At least two workers: a run that computes must not keep its lease's signs of life from being sent.
     let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -46,7 +46,7 @@ pub struct MigrateArgs {
 /// `paceline validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// The pipeline file.
+    /// The pipeline file; pipelines/nightly.toml shows every key.
     #[arg(value_name = "PIPELINE.toml")]
     pipeline: PathBuf,
 }
@@ -54,7 +54,7 @@ pub struct ValidateArgs {
 /// `paceline completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell.
+    /// The shell; the script goes to standard output. For bash: add `source <(paceline completions bash)` to ~/.bashrc.
     shell: clap_complete::Shell,
 }
 

@@ -39,15 +39,16 @@ enum ReprocessArg {
 /// `paceline backfill`.
 #[derive(Debug, Args)]
 pub struct BackfillArgs {
-    /// The pipeline file.
+    /// The pipeline file; pipelines/nightly.toml shows every key.
     #[arg(value_name = "PIPELINE.toml")]
     pipeline: PathBuf,
     #[command(flatten)]
     range: WindowArgs,
-    /// The length of a window: months (1mo), weeks (2w) or days (30d); default 1mo.
+    /// The length of a window: months (1mo), weeks (2w) or days (30d). Default: 1mo.
     #[arg(long)]
     window: Option<Span>,
-    /// Windows that are loaded and classified side by side; they are written in order all the same.
+    /// Windows, or parts of large ones, that are loaded and classified side by side; each takes the memory of ten
+    /// thousand workouts, and they are written in order all the same.
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_CONCURRENCY as u64))]
     concurrency: usize,

@@ -34,6 +34,38 @@ pub const INTERRUPTED: u8 = 130;
 /// Ended by SIGTERM.
 pub const TERMINATED: u8 = 143;
 
+/// Every code and what it tells a supervisor, in ascending order.
+pub static MEANINGS: &[(u8, &str)] = &[
+    (0, "done, or there was nothing to do"),
+    (
+        FAILED,
+        "failed: the message says of what, and what to do; also where verify or doctor found something",
+    ),
+    (USAGE, "the command line means nothing"),
+    (
+        PARTIAL,
+        "done in part: windows of a backfill failed or are left; --resume goes on",
+    ),
+    (
+        GATE,
+        "stopped by a gate before anything was written: too much would change, or a worse model",
+    ),
+    (UNREACHABLE, "the store cannot be reached: try again later"),
+    (
+        LEASE_HELD,
+        "another run holds the pipeline, or has taken it over: try again later",
+    ),
+    (
+        CONFIG,
+        "bad configuration: login, privileges, tables not migrated, pipeline file, --max-memory",
+    ),
+    (
+        INTERRUPTED,
+        "ended by SIGINT (Ctrl-C), after the transaction at hand; the next run does the rest",
+    ),
+    (TERMINATED, "ended by SIGTERM, the same way"),
+];
+
 /// A command line that clap accepts and that means nothing.
 #[derive(Debug)]
 struct Usage(String);
@@ -139,6 +171,11 @@ pub fn code(error: &anyhow::Error) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_meanings_are_in_order_and_none_stands_twice() {
+        assert!(MEANINGS.windows(2).all(|pair| pair[0].0 < pair[1].0), "{MEANINGS:?}");
+    }
 
     #[test]
     fn each_kind_has_its_code() {

@@ -19,9 +19,9 @@ use super::read::{ACTIVE, named_model, require_workout};
 /// `paceline explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The workout.
+    /// The workout: its id, as `paceline classifications` lists it.
     workout_id: String,
-    /// The model to ask, an id or `active`.
+    /// The model to ask: an id, as `paceline model list` has it, or `active`.
     #[arg(long, default_value = ACTIVE)]
     model: String,
 }

@@ -35,11 +35,14 @@ impl FeedbackArgs {
 enum FeedbackCommand {
     /// Answers a classification; a correction is obeyed at once and for ever.
     Add(AddArgs),
-    /// Reads answers from a CSV file: workout_id, type, label, certainty, comment, user.
+    /// Reads answers from a CSV file.
+    ///
+    /// Its header names the columns: workout_id must be there; type, label, certainty, comment and user may be. A row
+    /// that means nothing is kept in the quarantine; the file can be given again.
     Import {
-        /// The file.
+        /// The CSV file.
         file: PathBuf,
-        /// Who says so, where the file does not.
+        /// Who says so, where the file has no column user.
         #[arg(long, default_value = "user")]
         user: String,
     },
@@ -55,9 +58,10 @@ enum FeedbackCommand {
 
 #[derive(Debug, Args)]
 struct AddArgs {
-    /// The workout.
+    /// The workout: its id, as `paceline classifications` lists it.
     workout_id: String,
-    /// accept, reject, correct or uncertain.
+    /// accept (the label is right), reject (it is wrong, and you do not say what is right), correct (with --label)
+    /// or uncertain (you cannot say).
     #[arg(long = "type", value_name = "TYPE")]
     feedback_type: FeedbackType,
     /// For a correction, what is right: real_run, pup_walk, mixed or outlier.
@@ -66,10 +70,10 @@ struct AddArgs {
     /// 1 (a guess) to 5 (sure); a surer answer teaches more.
     #[arg(long, default_value_t = DEFAULT_CERTAINTY)]
     certainty: u8,
-    /// Kept with the answer.
+    /// Free text, kept with the answer.
     #[arg(long)]
     comment: Option<String>,
-    /// Who says so.
+    /// Your name, which is kept with the answer.
     #[arg(long, default_value = "user")]
     user: String,
     /// Records an administrator's correction instead of a user's.

@@ -17,7 +17,8 @@ use super::output::{CSV_IS_FOR_LISTS, Output, count, json, line};
 /// `paceline import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// CSV exports: MapMyRun (miles or kilometres), or workout_summary columns.
+    /// CSV exports: MapMyRun's (miles or kilometres), or a file whose header has the names of the columns of
+    /// workout_summary; which it is, is told by the header.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Records labels that stand in a file (column `label`) as csv_import classifications, where a

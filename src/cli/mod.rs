@@ -14,7 +14,9 @@ mod doctor;
 pub mod exit;
 mod explain;
 mod feedback;
+mod help;
 mod import;
+mod manual;
 mod model;
 mod model_change;
 mod model_compare;
@@ -40,7 +42,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::{App, Settings};
 use crate::pipeline::Progress;
@@ -50,10 +52,20 @@ use crate::time::{Timestamp, WorkoutDate};
 use output::Output;
 
 /// Classifies years of workouts nightly, keeps the audit trail, and obeys the people who correct it.
+///
+/// Begin with `paceline run pipelines/nightly.toml --import EXPORT.csv`, look at `paceline classifications`, ask
+/// `paceline explain WORKOUT_ID`, and tell it what is wrong with `paceline review --interactive`.
 #[derive(Debug, Parser)]
-#[command(name = "paceline", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "paceline",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    next_help_heading = "Options of every command"
+)]
 pub struct Cli {
-    /// The store: sqlite://FILE or mysql://USER:PASSWORD@HOST:3306/DATABASE.
+    /// The store: sqlite://FILE, or mysql://USER:PASSWORD@HOST:3306/DATABASE (a password's special characters
+    /// percent-encoded). Better in the environment than on the command line, which other users can see.
     #[arg(
         long,
         global = true,
@@ -65,10 +77,11 @@ pub struct Cli {
     /// How results are printed; logs and progress go to standard error in any case.
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     output: Output,
-    /// A fixed instant (UTC) in the place of the clock, for repeatable runs.
+    /// A fixed instant (UTC) in the place of the clock, such as 2026-01-02T03:04:05Z: for runs that can be repeated
+    /// to the byte, and for tests.
     #[arg(long, global = true, value_name = "TIME")]
     now: Option<Timestamp>,
-    /// Logs more: once for steps, twice for statements.
+    /// Logs more to standard error: once for steps (-v), twice for statements (-vv).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(subcommand)]
@@ -78,32 +91,63 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Creates or upgrades the tables of a store.
+    ///
+    /// What is there already stays: an existing workout_summary is never altered. Can be given again at any time; an
+    /// SQLite store is migrated by the commands that write, without being asked.
     Migrate(admin::MigrateArgs),
     /// Imports CSV exports into workout_summary.
+    ///
+    /// New workouts are added, changed ones updated, and a row that cannot be stored is kept in the quarantine with
+    /// its reason. The same file can be given again.
     Import(import::ImportArgs),
     /// Runs a pipeline: load, train or reuse, classify, diff, write.
+    ///
+    /// Writes only what changed, each part in one transaction with its history. Given again after a crash, it does
+    /// the rest. What a person has said is never changed.
     Run(run::RunArgs),
     /// Shows what a run would write, and writes nothing.
+    ///
+    /// Exits with 4 where the run would be stopped by a gate.
     Plan(run::PlanArgs),
     /// Classifies a range of dates a window at a time; goes on where it stopped.
+    ///
+    /// For years of workouts at once: one model for all windows, memory that does not grow with the range, and a mark
+    /// for each window that is done. Without --resume or --restart an unfinished backfill of the same pipeline, range
+    /// and window is refused, never guessed.
     Backfill(backfill::BackfillArgs),
     /// Runs pipelines when their [schedule] says so.
+    ///
+    /// Stays and looks once a minute; with --once it looks once and ends. A pipeline with on_feedback = true also
+    /// runs when enough corrections wait. SIGTERM ends it after the run at hand, with exit code 143.
     Schedule(schedule::ScheduleArgs),
-    /// Lists the current classifications.
+    /// Lists the current classifications, by date.
     Classifications(read::ClassificationsArgs),
     /// Shows every verdict there ever was on a workout.
     History(read::HistoryArgs),
     /// Shows why a workout is classified as it is.
+    ///
+    /// Its features, how far it is from each cluster, how sure and how typical that is, the rule that decided, and
+    /// what is stored, which differs where a person has spoken.
     Explain(explain::ExplainArgs),
     /// Which workouts to ask a person about, the most informative first.
+    ///
+    /// With --interactive one key answers: a or Enter accepts; r, w, m, o say what it is; ? that you cannot say; s
+    /// skips, u takes the last answer back, q ends. Each answer is recorded at once.
     Review(review::ReviewArgs),
     /// What people say of classifications.
+    ///
+    /// A correction is obeyed at once and for ever, and teaches the next model.
     Feedback(feedback::FeedbackArgs),
     /// Labels that people set, and that stand until a person clears them.
     Override(overrides::OverrideArgs),
     /// Model versions and their lifecycle.
+    ///
+    /// One is active, which is the one that classifies; the others are archived, deprecated or failed. None is ever
+    /// removed.
     Model(model::ModelArgs),
     /// What happened, what stands, and how far it can be believed.
+    ///
+    /// The SQL of each report stands in sql/report/ and runs unchanged in a MySQL client.
     Report(report::ReportArgs),
     /// The ledger of runs.
     Runs(runs::RunsArgs),
@@ -112,15 +156,24 @@ enum Command {
     /// Rebuilds the classifications of any instant from the history.
     State(state::StateArgs),
     /// Replays the history, re-hashes it, and compares it with the stored state.
+    ///
+    /// Exits with 1 where anything does not hold, and names it. Reads only; can be given at any time.
     Verify(verify::VerifyArgs),
     /// Proves history rows of a workout to somebody without the database.
+    ///
+    /// Give the JSON to them together with docs/check_proof.py, which needs nothing but Python.
     Prove(prove::ProveArgs),
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
+    ///
+    /// Changes nothing. Exits with 1 where a finding is an error.
     Doctor,
     /// Prints a completion script for a shell.
     Completions(admin::CompletionsArgs),
+    /// Writes a page about every command, made from these definitions.
+    #[command(hide = true)]
+    Manual(manual::ManualArgs),
 }
 
 impl Command {
@@ -134,7 +187,8 @@ impl Command {
             | Self::Explain(_)
             | Self::Verify(_)
             | Self::Prove(_)
-            | Self::Validate(_) => false,
+            | Self::Validate(_)
+            | Self::Manual(_) => false,
             Self::Schedule(args) => args.is_list(),
             Self::Plan(args) => args.is_list(),
             Self::Feedback(args) => args.is_list(),
@@ -157,10 +211,10 @@ impl Command {
 /// A half-open range of workout dates.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 struct WindowArgs {
-    /// First workout date, inclusive.
+    /// First workout date, inclusive: 2024-01-01, or "2024-01-01 06:00:00". Default: no bound.
     #[arg(long, value_name = "DATE")]
     from: Option<WorkoutDate>,
-    /// End of the workout dates, exclusive.
+    /// End of the workout dates, exclusive, in the same form. Default: no bound.
     #[arg(long, value_name = "DATE")]
     to: Option<WorkoutDate>,
 }
@@ -184,6 +238,17 @@ impl WindowArgs {
         };
         Ok((!window.is_everything()).then_some(window))
     }
+}
+
+/// The definitions of all commands, with their examples.
+fn definitions() -> clap::Command {
+    help::annotated(Cli::command())
+}
+
+/// The command line of this process. Ends the process where it is wrong, or asks for help.
+pub fn parse() -> Cli {
+    let matches = definitions().get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut definitions()).exit())
 }
 
 /// Runs the command that was given.
@@ -230,6 +295,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),
+        Command::Manual(args) => manual::manual(&args, output),
     }
 }
 
@@ -257,10 +323,8 @@ fn init_logging(verbose: u8, json: bool) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_definitions_are_consistent() {
-        super::Cli::command().debug_assert();
+        super::definitions().debug_assert();
     }
 }

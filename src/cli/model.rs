@@ -33,32 +33,35 @@ enum ModelCommand {
     List,
     /// Shows one model whole.
     Show {
-        /// A model id, or `active`.
+        /// A model id, as `paceline model list` has it, or `active`.
+        model: String,
+    },
+    /// Compares two models: metrics, the gate, what each would say of every workout and of what people said.
+    Compare(CompareArgs),
+    /// Shows a model's ancestors, youngest first.
+    Lineage {
+        /// A model id, as `paceline model list` has it, or `active`.
+        #[arg(default_value = "active")]
         model: String,
     },
     /// Trains a model on the workouts and on what people said; the gate decides whether it is activated.
     Train(TrainArgs),
     /// Puts an archived model in production.
+    ///
+    /// Refused with exit code 4 where the gate has refused it, unless --force and --reason are given. Classifies
+    /// nothing: the next run does.
     Activate(ActivateArgs),
     /// Puts the model in production that was active before the present one, and reclassifies with it.
     Rollback(RollbackArgs),
-    /// Withdraws the active model from production; none is active then.
+    /// Withdraws the active model from production; none is active then, and the next run trains one.
     Deprecate(RetireArgs),
     /// Marks a model as bad, so that it can never be activated again.
     Fail(RetireArgs),
-    /// Compares two models: metrics, the gate, what each would say of every workout and of what people said.
-    Compare(CompareArgs),
-    /// Shows a model's ancestors, youngest first.
-    Lineage {
-        /// A model id, or `active`.
-        #[arg(default_value = "active")]
-        model: String,
-    },
 }
 
 #[derive(Debug, Args)]
 struct RetireArgs {
-    /// The model.
+    /// The model: an id, as `paceline model list` has it, or `active`.
     model_id: String,
     /// Why; kept with the model.
     #[arg(long)]
@@ -213,9 +216,10 @@ fn judgement(seen: &StoredEvaluation) -> String {
 }
 
 async fn retire(app: &App, store: &Store, args: RetireArgs, to: ModelStatus, output: Output) -> Result<()> {
-    withdraw(store, &args.model_id, to, &args.reason, app.now()).await?;
+    let model_id = named_model(store, &args.model_id).await?.model_id;
+    withdraw(store, &model_id, to, &args.reason, app.now()).await?;
     let value = RetirementJson {
-        model_id: args.model_id,
+        model_id,
         status: to.to_string(),
         reason: args.reason,
     };

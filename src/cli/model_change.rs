@@ -49,15 +49,15 @@ pub struct TrainArgs {
 /// `paceline model activate`.
 #[derive(Debug, Args)]
 pub struct ActivateArgs {
-    /// The model.
+    /// The model: an id, as `paceline model list` has it.
     model_id: String,
     /// Takes it although the gate refused it; recorded with the reason.
     #[arg(long, requires = "reason")]
     force: bool,
-    /// Why the gate is overruled.
+    /// Why the gate is overruled; kept with its evidence.
     #[arg(long, requires = "force")]
     reason: Option<String>,
-    /// Who overrules it.
+    /// Who overrules it; kept with its evidence.
     #[arg(long, default_value = "user")]
     user: String,
 }

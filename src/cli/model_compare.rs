@@ -17,9 +17,9 @@ use super::read::named_model;
 /// `paceline model compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// A model id, or `active`.
+    /// A model id, as `paceline model list` has it, or `active`.
     a: String,
-    /// A model id, or `active`.
+    /// The other one: a model id, or `active`.
     b: String,
     /// Takes the activities, the source window and the gate from this pipeline file; default: all runs, walks
     /// and hikes.

@@ -30,14 +30,14 @@ impl OverrideArgs {
 enum OverrideCommand {
     /// Sets a workout's label; no model changes it until it is cleared.
     Set {
-        /// The workout.
+        /// The workout: its id, as `paceline classifications` lists it.
         workout_id: String,
-        /// The label.
+        /// The label: real_run, pup_walk, mixed or outlier.
         label: Label,
         /// Why; kept with the override.
         #[arg(long)]
         reason: Option<String>,
-        /// Who.
+        /// Your name, which is kept in the history.
         #[arg(long, default_value = "user")]
         user: String,
         /// Records an administrator's correction instead of a user's.
@@ -46,12 +46,12 @@ enum OverrideCommand {
     },
     /// Returns a workout to the active model's opinion.
     Clear {
-        /// The workout.
+        /// The workout: its id, as `paceline classifications` lists it.
         workout_id: String,
         /// Why; kept in the history.
         #[arg(long, default_value = "override cleared")]
         reason: String,
-        /// Who.
+        /// Your name, which is kept in the history.
         #[arg(long, default_value = "user")]
         user: String,
     },

@@ -19,9 +19,9 @@ const FORMAT: &str = "paceline proof 1";
 /// `paceline prove`.
 #[derive(Debug, Args)]
 pub struct ProveArgs {
-    /// The workout.
+    /// The workout: its id, as `paceline classifications` lists it.
     workout_id: String,
-    /// Only this history row of it; `paceline history` lists them.
+    /// Only this history row of it: a history_id of `paceline history ID --output json`.
     #[arg(long, value_name = "N")]
     history_id: Option<i64>,
 }

@@ -27,7 +27,7 @@ enum QuarantineCommand {
     List,
     /// Writes the refused rows as they stood, to be corrected and imported again.
     Export {
-        /// The file to write; it must not exist yet.
+        /// The CSV file to write; it must not exist yet.
         file: PathBuf,
     },
 }

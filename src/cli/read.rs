@@ -27,7 +27,7 @@ use super::output::{Output, Rows, line, list, number, text};
 pub struct ClassificationsArgs {
     #[command(flatten)]
     window: WindowArgs,
-    /// Only this label.
+    /// Only this label: real_run, pup_walk, mixed or outlier.
     #[arg(long)]
     label: Option<Label>,
 }
@@ -35,7 +35,7 @@ pub struct ClassificationsArgs {
 /// `paceline history`.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// The workout.
+    /// The workout: its id, as `paceline classifications` lists it.
     workout_id: String,
 }
 

@@ -57,10 +57,10 @@ enum Report {
 /// A half-open range of instants.
 #[derive(Debug, Args)]
 struct RangeArgs {
-    /// First instant (UTC), inclusive; a date is its midnight.
+    /// First instant (UTC), inclusive: 2026-01-01T06:00:00Z, or a date, which is its midnight. Default: no bound.
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
-    /// End (UTC), exclusive.
+    /// End (UTC), exclusive, in the same form. Default: no bound.
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
     #[command(flatten)]
@@ -70,7 +70,7 @@ struct RangeArgs {
 /// The start of a range that is still going on.
 #[derive(Debug, Args)]
 struct FromArgs {
-    /// First instant (UTC), inclusive; a date is its midnight.
+    /// First instant (UTC), inclusive: 2026-01-01T06:00:00Z, or a date, which is its midnight. Default: no bound.
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
     #[command(flatten)]

@@ -38,10 +38,10 @@ pub struct ReviewArgs {
     /// A pipeline file, for its activities, its dates and when it retrains; default: everything on foot.
     #[arg(long, value_name = "PIPELINE.toml")]
     pipeline: Option<PathBuf>,
-    /// Asks in the terminal, one key a workout.
+    /// Asks in the terminal, one key a workout, and records each answer at once.
     #[arg(short, long)]
     interactive: bool,
-    /// Who answers.
+    /// Your name, which is kept with the answers.
     #[arg(long, default_value = "user", requires = "interactive")]
     user: String,
     /// How sure the answers are, 1 (a guess) to 5 (sure); a surer answer teaches more.

@@ -50,10 +50,11 @@ pub(super) struct TrainingArgs {
     /// The algorithm, `anchored-kmeans` or `kmeans`; default: as the pipeline says.
     #[arg(long)]
     algorithm: Option<Algorithm>,
-    /// Seed of restarts and samples; default: as the pipeline says.
+    /// Seed of restarts and samples, any whole number from 0: the same seed and the same rows give the same model.
+    /// Default: as the pipeline says.
     #[arg(long)]
     seed: Option<u64>,
-    /// Free text kept with a freshly trained model.
+    /// Free text, kept with a freshly trained model; `paceline model show` prints it.
     #[arg(long)]
     notes: Option<String>,
 }
@@ -73,8 +74,8 @@ impl TrainingArgs {
 /// How much memory may be used.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct MemoryArgs {
-    /// Refuses, before anything is read, what may take more memory than this, such as 512MB or 1GiB; default: as
-    /// the pipeline says, or no bound.
+    /// Refuses, with exit code 78 and before anything is read, what may take more memory than this, such as 512MB or
+    /// 1GiB. Default: as the pipeline says, or no bound.
     #[arg(long, value_name = "SIZE")]
     pub max_memory: Option<Size>,
 }
@@ -82,7 +83,7 @@ pub(super) struct MemoryArgs {
 /// What `run` and `plan` share.
 #[derive(Debug, Args)]
 struct Common {
-    /// The pipeline file.
+    /// The pipeline file: what to read, how to train and when, what to write. pipelines/nightly.toml shows every key.
     #[arg(value_name = "PIPELINE.toml")]
     pipeline: PathBuf,
     #[command(flatten)]
@@ -124,13 +125,15 @@ impl Common {
 pub struct RunArgs {
     #[command(flatten)]
     common: Common,
-    /// Imports a CSV export first; may be given more than once.
+    /// Imports a CSV export first, as `paceline import` does; may be given more than once.
     #[arg(long, value_name = "FILE")]
     import: Vec<PathBuf>,
-    /// Writes even where more workouts would be relabelled than gate.max_churn allows.
+    /// Writes even where more workouts would be relabelled than gate.max_churn of the pipeline allows, which else ends
+    /// the run with exit code 4.
     #[arg(long)]
     accept_churn: bool,
-    /// Takes the pipeline from the run that holds it; that run writes nothing more.
+    /// Takes the pipeline from the run that holds it, without waiting for its lease (60 seconds after its last sign of
+    /// life) to expire; that run writes nothing more.
     #[arg(long)]
     take_over: bool,
     /// The same as `plan`: shows what would be written, and writes nothing.
@@ -143,7 +146,7 @@ pub struct RunArgs {
 pub struct PlanArgs {
     #[command(flatten)]
     common: Common,
-    /// Lists every row that would be written.
+    /// Lists every row that would be written, with its label before and after.
     #[arg(long)]
     rows: bool,
 }

@@ -31,10 +31,12 @@ enum RunsCommand {
     },
     /// Shows one run with its transactions.
     Show {
-        /// The run.
+        /// The run: an id, as `paceline runs list` has it.
         run_id: String,
     },
     /// Returns each workout that a run changed to what it was before.
+    ///
+    /// What a person or a newer run has touched since is listed and left. The undo is a run itself and can be undone.
     Undo(UndoArgs),
 }
 

@@ -34,7 +34,8 @@ pub struct ScheduleArgs {
     /// Shows the next five times of each pipeline, and which ones watch for corrections, and ends.
     #[arg(long, conflicts_with = "once")]
     list: bool,
-    /// Keeps this JSON file up to date: last look, and for each pipeline last run, status, next time.
+    /// Keeps this JSON file up to date, at least every two minutes: last look, and for each pipeline last run, status,
+    /// next time. A monitor needs no more than its age.
     #[arg(long, value_name = "PATH", conflicts_with = "list")]
     health_file: Option<PathBuf>,
 }

@@ -12,10 +12,10 @@ use super::output::{Output, Rows, list, text};
 /// `paceline state`.
 #[derive(Debug, Args)]
 pub struct StateArgs {
-    /// The instant (UTC), inclusive.
+    /// The instant (UTC), inclusive: 2025-12-31T23:59:59Z, or a date, which is its midnight.
     #[arg(long, value_name = "TIME")]
     as_of: Timestamp,
-    /// Only this workout.
+    /// Only this workout; default: all.
     workout_id: Option<String>,
 }
 

@@ -18,12 +18,12 @@ const SHOWN: usize = 20;
 /// `paceline runs undo`.
 #[derive(Debug, Args)]
 pub struct UndoArgs {
-    /// The run.
+    /// The run: an id, as `paceline runs list` has it.
     run_id: String,
     /// Shows what would be restored and what would be left, and writes nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Who undoes it, for the history.
+    /// Your name, for the history.
     #[arg(long, default_value = "system")]
     user: String,
     /// Why, for the history.

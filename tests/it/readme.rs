@@ -1,82 +1,22 @@
-//! The README's transcripts are what the program prints: a newcomer compares them line by line.
+//! The README is a tour that a newcomer follows line by line: what it shows is what the program prints.
 
+use crate::docs::follow::{follow_all, needs_server};
+use crate::docs::shell::Shell;
 use crate::support::TestStore;
 use crate::support::block_on;
 use crate::support::cli::Paceline;
 
 const README: &str = include_str!("../../README.md");
 
-/// The lines of the transcript that follows `command` in the README, up to the end of its block.
-fn transcript(command: &str) -> Vec<&'static str> {
-    let mut lines = README.lines().skip_while(|line| *line != format!("$ {command}"));
-    assert!(lines.next().is_some(), "the README shows `{command}`");
-    lines.take_while(|line| !line.starts_with("```")).collect()
-}
-
-/// A line without what differs from run to run: ids and instants.
-fn steady(line: &str) -> String {
-    let words = line.split(' ').map(|word| match word {
-        word if word.starts_with("workout_classifier_") => "MODEL",
-        word if word.starts_with("run_2") => "RUN",
-        word => word,
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// Every line of the README is in the output, in order; `...` stands for any lines.
-#[track_caller]
-fn assert_shown(shown: &[&str], output: &str) {
-    let mut printed = output.lines().map(steady);
-    for line in shown.iter().filter(|line| **line != "...") {
-        let wanted = steady(line);
-        assert!(
-            printed.any(|line| line == wanted),
-            "the README shows, and the program does not print:\n{line}\n\n{output}"
-        );
-    }
-}
+/// Blocks that cannot be executed: the test runs themselves.
+const NOT_RUN: usize = 3;
 
 #[test]
-fn the_first_five_minutes_are_as_the_readme_shows_them() {
-    let store = block_on(TestStore::sqlite());
-    let paceline = Paceline::new(&store.url);
-    let first = paceline.ok(&["run", "pipelines/nightly.toml", "--import", "data/workouts_sample.csv"]);
-    let command = "cargo run --release -- run pipelines/nightly.toml --import data/workouts_sample.csv";
-    assert_shown(&transcript(command), &first.stdout);
-    let second = paceline.ok(&["run", "pipelines/nightly.toml"]);
-    assert_shown(
-        &transcript("cargo run --release -- run pipelines/nightly.toml"),
-        &second.stdout,
-    );
-    let explained = paceline.ok(&["explain", "649714363550"]);
-    assert_shown(&transcript("paceline explain 649714363550"), &explained.stdout);
-}
-
-#[test]
-fn checking_it_is_as_the_readme_shows_it() {
-    let (folder, paceline) = crate::support::cli::on_new_sqlite();
-    let anchor = folder.path().join("anchor.json").display().to_string();
-    paceline.ok(&["run", "pipelines/nightly.toml", "--import", "data/workouts_sample.csv"]);
-    let correct = [
-        "feedback",
-        "add",
-        "649714363550",
-        "--type",
-        "correct",
-        "--label",
-        "pup_walk",
-    ];
-    let corrected = paceline.ok(&[&correct[..], &["--certainty", "5", "--user", "anna"]].concat());
-    let command = "paceline feedback add 649714363550 --type correct --label pup_walk --certainty 5 --user anna";
-    assert_shown(&transcript(command), &corrected.stdout);
-    let verified = paceline.ok(&["verify", "--anchor", &anchor]).stdout;
-    let shown = "/mnt/elsewhere/paceline-anchor.json";
-    let command = format!("paceline verify --anchor {shown}");
-    assert_shown(&transcript(&command), &verified.replace(&anchor, shown));
-    assert_eq!(
-        paceline.json(&["prove", "649714363550"])["proofs"][1]["segment"]["segment_id"],
-        2
-    );
+fn the_tour_is_as_the_readme_shows_it() {
+    let readme = crate::docs::root().join("README.md");
+    let (commands, not_run) = follow_all(&[readme], |page| Shell::new(needs_server(page)));
+    assert!(commands > 10, "only {commands} commands were typed");
+    assert_eq!(not_run.len(), NOT_RUN, "{not_run:#?}");
 }
 
 #[test]

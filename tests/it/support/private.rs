@@ -95,6 +95,11 @@ impl PrivateServer {
         .await
     }
 
+    /// Its socket, by which `root` needs no password.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("s.sock")
+    }
+
     /// Runs statements as the administrator.
     pub fn admin(&self, statements: &[&str]) {
         for statement in statements {
