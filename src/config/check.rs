@@ -60,7 +60,7 @@ fn read(text: &str, file: &str) -> (Option<Pipeline>, Vec<ConfigError>) {
     let mut rest = text.to_owned();
     let mut before = "";
     let mut errors = Vec::new();
-    while errors.len() < MOST {
+    for _ in 0..MOST {
         let whole = format!("{before}{rest}");
         let error = match toml::from_str::<File>(&whole) {
             Ok(parsed) => {
@@ -74,7 +74,10 @@ fn read(text: &str, file: &str) -> (Option<Pipeline>, Vec<ConfigError>) {
         let mut found = located(&error, &whole, file);
         found.line = found.line.map(|line| line - before.lines().count().min(line - 1));
         let is_nameless = before.is_empty() && found.message.contains("missing field `name`");
-        errors.push(found);
+        let is_after_effect = is_section(&whole, found.line, &errors, before);
+        if !is_after_effect {
+            errors.push(found);
+        }
         let own = |at: usize| at.saturating_sub(before.len());
         let span = error.span().map(|span| own(span.start)..own(span.end));
         if is_nameless {
@@ -84,6 +87,22 @@ fn read(text: &str, file: &str) -> (Option<Pipeline>, Vec<ConfigError>) {
         }
     }
     (None, errors)
+}
+
+/// True for the first line of a section in which something was wrong already: what the section lacks now is what
+/// was blotted out.
+fn is_section(whole: &str, line: Option<usize>, errors: &[ConfigError], before: &str) -> bool {
+    let Some(line) = line else { return false };
+    let is_header = |text: &&str| text.trim_start().starts_with('[');
+    let mut from = whole.lines().skip(before.lines().count() + line - 1);
+    if !from.next().as_ref().is_some_and(is_header) {
+        return false;
+    }
+    let end = line + from.take_while(|text| !is_header(text)).count();
+    errors
+        .iter()
+        .filter_map(|error| error.line)
+        .any(|wrong| line < wrong && wrong <= end)
 }
 
 /// Blots out the lines of a span, or the section that one of them begins; false where there is nothing left.

@@ -131,7 +131,7 @@ async fn read_and_write<R: Read + Send + 'static>(
         let done = || format!("{} rows of {file} are imported", report.read);
         ambient.stop.check("import", done)?;
         let written = retrying(RETRIES, || write_batch(store, &batch, lookup.clone(), ambient));
-        let (counts, now) = written.instrument(info_span!("write")).await?;
+        let (counts, now) = written.instrument(info_span!("store")).await?;
         lookup = now;
         report.add(&batch, counts);
         if options.record_labels {

@@ -35,34 +35,40 @@ fn remedy(failed: &DbError) -> Option<&'static str> {
     };
     let codes = [
         (
-            "(1045)",
+            "ERROR 1045 ",
             "wrong user or password: correct them in DATABASE_URL (a reserved character is written %XX, @ is %40), or \
              set the password anew: ALTER USER .. IDENTIFIED BY ..",
         ),
         (
-            "(1049)",
+            "ERROR 1049 ",
             "the database does not exist: correct its name in DATABASE_URL, or CREATE DATABASE .. CHARACTER SET utf8mb4 \
              COLLATE utf8mb4_bin",
         ),
         (
-            "(1044)",
+            "ERROR 1044 ",
             "the database does not exist, or this user has no privilege in it: correct its name in DATABASE_URL, or \
              GRANT SELECT, INSERT, UPDATE ON DATABASE.* TO the user",
         ),
         (
-            "(1130)",
+            "ERROR 1130 ",
             "the server takes no connection from this machine: CREATE USER for this host, or connect from another",
         ),
         (
-            "(1129)",
+            "ERROR 1129 ",
             "the server has blocked this machine after failed connections: FLUSH HOSTS there",
         ),
-        ("(3118)", "the account is locked: ALTER USER .. ACCOUNT UNLOCK"),
-        ("(4151)", "the account is locked: ALTER USER .. ACCOUNT UNLOCK"),
-        ("(1820)", "the password has expired: ALTER USER .. IDENTIFIED BY .."),
-        ("(1862)", "the password has expired: ALTER USER .. IDENTIFIED BY .."),
+        ("ERROR 3118 ", "the account is locked: ALTER USER .. ACCOUNT UNLOCK"),
+        ("ERROR 4151 ", "the account is locked: ALTER USER .. ACCOUNT UNLOCK"),
         (
-            "(3159)",
+            "ERROR 1820 ",
+            "the password has expired: ALTER USER .. IDENTIFIED BY ..",
+        ),
+        (
+            "ERROR 1862 ",
+            "the password has expired: ALTER USER .. IDENTIFIED BY ..",
+        ),
+        (
+            "ERROR 3159 ",
             "the server asks for TLS: add ?ssl-mode=REQUIRED to DATABASE_URL",
         ),
     ];
@@ -79,7 +85,7 @@ mod tests {
     fn denied(code: u16) -> DbError {
         DbError::Denied {
             target: "t".to_owned(),
-            detail: format!("ERROR 28000 ({code}): m"),
+            detail: format!("ERROR {code} (28000): m"),
         }
     }
 

@@ -69,7 +69,10 @@ fn character_sets(columns: &[TextColumn]) -> Vec<Finding> {
             columns[0].charset,
             names.join(", ")
         );
-        let next = format!("ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, after a backup");
+        let next = format!(
+            "after a backup: SET foreign_key_checks = 0; ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE \
+             utf8mb4_bin"
+        );
         findings.push(error("character set", evidence, next));
     }
     if let Some(workouts) = workouts {

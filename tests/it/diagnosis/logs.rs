@@ -36,10 +36,11 @@ fn at_every_level_and_with_every_filter_a_line_of_a_run_has_its_id() {
         .enumerate()
         {
             paceline.tamper(&[FOREIGN]);
-            let mut run = paceline.at(&format!("2026-02-0{}T00:00:00Z", number + 1));
-            if let Some(filter) = filter {
-                run = run.with_env("RUST_LOG", filter);
-            }
+            let at = |hour: u32| {
+                let run = paceline.at(&format!("2026-02-0{}T0{hour}:00:00Z", number + 1));
+                filter.map_or(run.clone(), |filter| run.with_env("RUST_LOG", filter))
+            };
+            let run = at(0);
             let outcome = run.ok(&[flags, &["--log-format", "json", "run", NIGHTLY]].concat());
             let id = run_id(&run);
             let all = lines(&outcome);
@@ -51,6 +52,7 @@ fn at_every_level_and_with_every_filter_a_line_of_a_run_has_its_id() {
                 assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
             }
             paceline.tamper(&[FOREIGN]);
+            let run = at(1);
             let text = run.ok(&[flags, &["run", NIGHTLY]].concat());
             let id = run_id(&run);
             assert!(text.stderr.contains("adopted what others"), "{text}");
@@ -89,6 +91,7 @@ fn lines_from_other_tasks_and_threads_have_it_too() {
             "--concurrency",
             "4",
         ];
+        let paceline = &paceline.at("2026-02-01T00:00:00Z");
         let outcome = paceline.ok(&[&["-vv", "--log-format", "json", "backfill", NIGHTLY][..], &range].concat());
         let id = run_id(paceline);
         assert!(!lines(&outcome).is_empty(), "{outcome}");

@@ -220,7 +220,9 @@ fn a_failure_is_written_with_its_exit_code() {
     on_both_stores(|paceline, folder| {
         let six = file(folder, "six.csv", SIX);
         paceline.ok(&["run", NIGHTLY, "--import", &six]);
-        paceline.tamper(&["UPDATE ml_model_registry SET artifact = REPLACE(artifact, '\"format_version\":1', '')"]);
+        paceline.tamper(&[
+            "UPDATE ml_model_registry SET artifact = REPLACE(artifact, '\"format_version\":1', '\"format_version\":9')",
+        ]);
         let later = paceline.at("2026-01-03T03:04:05Z");
         let samples = with_file(&later, folder, &["run", NIGHTLY], 1);
         is(&samples, "paceline_command_exit_code{command=\"run\"}", 1.0);

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::{Diagnosis, NIGHTLY};
+use super::Diagnosis;
 use crate::support::block_on;
 use crate::support::cli::Paceline;
 use crate::support::private::PrivateServer;
@@ -103,9 +103,9 @@ fn a_server_on_a_data_directory_that_is_only_read_is_an_error() {
 #[test]
 fn a_server_that_logs_statements_is_an_error_before_the_first_run_meets_it() {
     let server = PrivateServer::start(&["--log-bin=log", "--binlog-format=STATEMENT", "--server-id=1"]);
-    let paceline = migrated(&server);
+    let paceline = Paceline::new(&block_on(server.store()).url);
     Diagnosis::of(&paceline)
         .exits(1)
         .names("binary log", "error", &["STATEMENT"], &["binlog_format = 'MIXED'"]);
-    paceline.run(&["run", NIGHTLY]).expect(1, &["cannot be written"]);
+    paceline.run(&["migrate"]).expect(1, &["cannot be written"]);
 }

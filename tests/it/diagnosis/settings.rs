@@ -64,7 +64,7 @@ fn flags_win_over_the_environment_and_the_file_over_defaults() {
     assert_from(&shown, "retrain.mode", "always", "flag", Some("--retrain"));
     assert_from(&shown, "model.algorithm", "kmeans", "flag", Some("--algorithm"));
     assert_from(&shown, "limits.max_memory", "64 MB", "flag", Some("--max-memory"));
-    assert_from(&shown, "source.from", "2024-01-01", "flag", Some("--from"));
+    assert_from(&shown, "source.from", "2024-01-01 00:00:00", "flag", Some("--from"));
     assert_from(&shown, "source.to", "open", "flag", Some("--to"));
 }
 

@@ -211,7 +211,9 @@ fn a_verification_and_a_failure_have_their_traces_too() {
         let verify = only(&bars, "verify");
         assert!(verify.holds(only(&bars, "read")) && only(&bars, "read").holds(only(&bars, "replay")));
 
-        paceline.tamper(&["UPDATE ml_model_registry SET artifact = REPLACE(artifact, '\"format_version\":1', '')"]);
+        paceline.tamper(&[
+            "UPDATE ml_model_registry SET artifact = REPLACE(artifact, '\"format_version\":1', '\"format_version\":9')",
+        ]);
         let path = folder.path().join("failed.json");
         let trace = path.display().to_string();
         let failed = paceline.run(&["--trace", &trace, "run", NIGHTLY]);
