@@ -8,9 +8,12 @@
 //!
 //! Must not know: how results are printed.
 
+pub mod metrics;
+mod places;
 mod points;
 mod process;
 mod signals;
+pub mod telemetry;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,6 +31,7 @@ use crate::store::Store;
 use crate::time::Timestamp;
 
 use points::Points;
+use telemetry::Telemetry;
 
 /// What the command line says of the world.
 #[derive(Debug, Clone)]
@@ -36,6 +40,8 @@ pub struct Settings {
     pub database_url: String,
     /// A fixed instant in the place of the clock.
     pub now: Option<Timestamp>,
+    /// The file that metrics are written to.
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// What a command may do to the store's schema.
@@ -58,15 +64,17 @@ pub enum Access {
 pub struct App {
     settings: Settings,
     progress: Arc<dyn Progress>,
+    telemetry: Telemetry,
     points: OnceLock<Points>,
 }
 
 impl App {
-    /// From the command line's settings; progress goes to `progress`.
-    pub fn new(settings: Settings, progress: Arc<dyn Progress>) -> Self {
+    /// From the command line's settings; progress goes to `progress`, and `telemetry` records.
+    pub fn new(settings: Settings, progress: Arc<dyn Progress>, telemetry: Telemetry) -> Self {
         Self {
             settings,
             progress,
+            telemetry,
             points: OnceLock::new(),
         }
     }
@@ -83,6 +91,24 @@ impl App {
     /// The current instant, or the fixed one.
     pub fn now(&self) -> Timestamp {
         self.settings.now.unwrap_or_else(system_now)
+    }
+
+    /// The file that metrics are written to, where there is to be one.
+    pub fn metrics_file(&self) -> Option<&Path> {
+        self.settings.metrics_file.as_deref()
+    }
+
+    /// What is recorded while the process lives.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Where the store is, checked.
+    ///
+    /// # Errors
+    /// [`RunError`] of kind config for a URL that cannot be read.
+    pub fn database_url(&self) -> Result<DatabaseUrl> {
+        Ok(self.settings.database_url.parse().map_err(db_error)?)
     }
 
     /// True where the clock stands still (`--now`).
@@ -115,6 +141,7 @@ impl App {
     ///
     /// # Errors
     /// [`RunError`] of kind unreachable or config, with a hint.
+    #[tracing::instrument(name = "open", skip_all)]
     pub async fn store(&self, access: Access) -> Result<Store> {
         let db = self.connect(access).await?;
         let plan = match access {
@@ -140,7 +167,7 @@ impl App {
     }
 
     async fn connect(&self, access: Access) -> Result<Db> {
-        let mut url: DatabaseUrl = self.settings.database_url.parse().map_err(db_error)?;
+        let mut url = self.database_url()?;
         if let DatabaseUrl::Sqlite(path) = &url
             && !path.exists()
         {
@@ -151,7 +178,15 @@ impl App {
                 Access::Preview | Access::Write | Access::Bare => {}
             }
         }
-        let db = Db::connect(&url, &ConnectOptions::default()).await.map_err(db_error)?;
+        // Whoever probes wants to know now, and not when a server that restarts has come back.
+        let options = match access {
+            Access::Probe => ConnectOptions {
+                retries: 1,
+                ..ConnectOptions::default()
+            },
+            _ => ConnectOptions::default(),
+        };
+        let db = Db::connect(&url, &options).await.map_err(db_error)?;
         Ok(match self.points()?.watch() {
             Some(watch) => db.watched(watch),
             None => db,
@@ -174,8 +209,14 @@ fn db_error(error: DbError) -> RunError {
     RunError::store("open store", error.into())
 }
 
-pub use points::{CRASH_AT, HOLD_AT, HOLD_FILE};
+pub use places::{Place, file_bytes, free_bytes, place};
+pub use points::{CRASH_AT, HOLD_AT, HOLD_FILE, PANIC_AT};
 pub use signals::{signals, stop_at_signals};
+
+/// A variable of the environment, where it is set.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
 
 fn system_now() -> Timestamp {
     Timestamp::from(chrono::Utc::now())

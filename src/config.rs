@@ -8,7 +8,9 @@
 //!
 //! Must not know: the file system (the caller reads the file) and the database.
 
+mod check;
 mod schedule;
+mod settings;
 mod size;
 
 use std::fmt;
@@ -22,7 +24,9 @@ use crate::stage::params::{Era, Params};
 use crate::time::WorkoutDate;
 use crate::vocab::{Algorithm, Label};
 
+pub use check::{Checked, check};
 pub use schedule::{Catchup, CronText, Schedule, parse_zone};
+pub use settings::{Setting, key_lines};
 pub use size::{Size, SizeError};
 
 /// The most rows that one write transaction may touch; above that a rollback takes minutes.
@@ -85,6 +89,18 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+impl ConfigError {
+    /// One that is of no line.
+    fn of_file(file: &str, message: String) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: None,
+            message,
+            suggestion: None,
+        }
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -304,27 +320,30 @@ impl Pipeline {
     pub fn parse(text: &str, file: &str) -> Result<Self, ConfigError> {
         let parsed: File = toml::from_str(text).map_err(|error| located(&error, text, file))?;
         let pipeline = Self::from_file(parsed);
-        let whole_file = |message: String| ConfigError {
-            file: file.to_owned(),
-            line: None,
-            message,
-            suggestion: None,
-        };
-        if pipeline.name.is_empty() || pipeline.name.chars().count() > 100 {
-            return Err(whole_file("name must have 1 to 100 characters".to_owned()));
+        match pipeline.contradictions().into_iter().next() {
+            None => Ok(pipeline),
+            Some(message) => Err(ConfigError::of_file(file, message)),
         }
-        if let (Some(from), Some(to)) = (pipeline.from, pipeline.to)
+    }
+
+    /// What is wrong with values that are right each for itself.
+    fn contradictions(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.name.is_empty() || self.name.chars().count() > 100 {
+            found.push("name must have 1 to 100 characters".to_owned());
+        }
+        if let (Some(from), Some(to)) = (self.from, self.to)
             && from >= to
         {
-            return Err(whole_file(format!("source.from {from} is not before source.to {to}")));
+            found.push(format!("source.from {from} is not before source.to {to}"));
         }
-        let watches = pipeline.schedule.as_ref().is_some_and(|schedule| schedule.on_feedback);
-        if watches && pipeline.reuse.retrain != Retrain::Auto {
+        let watches = self.schedule.as_ref().is_some_and(|schedule| schedule.on_feedback);
+        if watches && self.reuse.retrain != Retrain::Auto {
             let message =
                 "schedule.on_feedback runs what is to learn from corrections, which retrain.mode = \"auto\" does";
-            return Err(whole_file(message.to_owned()));
+            found.push(message.to_owned());
         }
-        Ok(pipeline)
+        found
     }
 
     fn from_file(file: File) -> Self {

@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
-use paceline::cli::exit;
+use paceline::cli::{Cli, exit, title};
 
 fn main() -> ExitCode {
-    let cli = paceline::cli::parse();
+    // First of all, and before there are threads: the process begins anew.
+    if let Err(error) = title::hide_password() {
+        report_line(&format!("warning: {error:#}"));
+    }
+    let cli = Cli::read();
     // At least two workers: a run that computes must not keep its lease's signs of life from being sent.
     let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -21,8 +25,12 @@ fn main() -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stderr, reason = "the one place where errors reach a person")]
 fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    report_line(&format!("error: {error:#}"));
     ExitCode::from(exit::code(error))
+}
+
+#[allow(clippy::print_stderr, reason = "the one place where errors reach a person")]
+fn report_line(text: &str) {
+    eprintln!("{text}");
 }

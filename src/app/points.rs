@@ -24,6 +24,8 @@ pub const CRASH_AT: &str = "PACELINE_CRASH_AT";
 pub const HOLD_AT: &str = "PACELINE_HOLD_AT";
 /// The file that says that a process holds.
 pub const HOLD_FILE: &str = "PACELINE_HOLD_FILE";
+/// As [`CRASH_AT`]; what is at work there panics, as a bug would make it.
+pub const PANIC_AT: &str = "PACELINE_PANIC_AT";
 
 /// How often a process that holds looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(5);
@@ -39,8 +41,15 @@ struct Trap {
     point: String,
     nth: u64,
     reached: AtomicU64,
-    /// None: abort.
-    hold: Option<PathBuf>,
+    kind: TrapKind,
+}
+
+/// What happens in a trap.
+enum TrapKind {
+    Abort,
+    Panic,
+    /// Waits until the file is removed.
+    Hold(PathBuf),
 }
 
 impl Points {
@@ -51,11 +60,14 @@ impl Points {
     pub(super) fn new(setting: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut traps = Vec::new();
         if let Some(at) = setting(CRASH_AT) {
-            traps.push(trap(CRASH_AT, &at, None)?);
+            traps.push(trap(CRASH_AT, &at, TrapKind::Abort)?);
+        }
+        if let Some(at) = setting(PANIC_AT) {
+            traps.push(trap(PANIC_AT, &at, TrapKind::Panic)?);
         }
         if let Some(at) = setting(HOLD_AT) {
             let file = setting(HOLD_FILE).with_context(|| format!("{HOLD_AT} needs {HOLD_FILE}"))?;
-            traps.push(trap(HOLD_AT, &at, Some(file.into()))?);
+            traps.push(trap(HOLD_AT, &at, TrapKind::Hold(file.into()))?);
         }
         Ok(Self { traps: traps.into() })
     }
@@ -86,7 +98,7 @@ impl Points {
     }
 }
 
-fn trap(variable: &str, setting: &str, hold: Option<PathBuf>) -> Result<Trap> {
+fn trap(variable: &str, setting: &str, kind: TrapKind) -> Result<Trap> {
     let (point, nth) = match setting.split_once(':') {
         Some((point, nth)) => (point, nth.parse().with_context(|| format!("{variable}={setting}"))?),
         None => (setting, 1),
@@ -95,15 +107,17 @@ fn trap(variable: &str, setting: &str, hold: Option<PathBuf>) -> Result<Trap> {
         point: point.to_owned(),
         nth,
         reached: AtomicU64::new(0),
-        hold,
+        kind,
     })
 }
 
 impl Trap {
     fn spring(&self) {
-        let Some(file) = &self.hold else {
+        let file = match &self.kind {
             // Abort, not exit: no destructor runs and no buffer is flushed, as with a power cut.
-            std::process::abort();
+            TrapKind::Abort => std::process::abort(),
+            TrapKind::Panic => panic!("{PANIC_AT}={}", self.point),
+            TrapKind::Hold(file) => file,
         };
         // Who asked for it waits for the file; where it cannot be made, that wait fails and says so.
         if std::fs::write(file, &self.point).is_ok() {
@@ -124,6 +138,7 @@ mod tests {
             |name: &'static str, value: &'static str| move |asked: &str| (asked == name).then(|| value.to_owned());
         assert!(Points::new(only(CRASH_AT, "after_load:often")).is_err());
         assert!(Points::new(only(HOLD_AT, "after_load")).is_err());
+        assert!(Points::new(only(PANIC_AT, "after_load:twice")).is_err());
         let points = Points::new(only(CRASH_AT, "after_load:2")).expect("readable");
         points.reached("after_load");
         assert!(points.watch().is_some());

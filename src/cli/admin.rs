@@ -1,25 +1,22 @@
-//! `migrate`, `validate`, `completions`: setting up.
+//! `migrate`, `completions`: setting up.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory};
 use serde::Serialize;
 
-use crate::app::{Access, App, read_pipeline};
+use crate::app::{Access, App};
 use crate::db::Db;
 use crate::db::error::DbError;
 use crate::db::migrate::MigrationPlan;
 use crate::pipeline::{self, Kind, RunError};
-use crate::scheduler::Entry;
 use crate::store::Store;
 use crate::store::adopt::Scope;
 
 use super::output::{Output, Rows, count, json, line, list, one};
-use super::schedule::ListedJson;
 
 /// Tables of others that the question before a migration names.
 const FOREIGN_SHOWN: usize = 5;
@@ -41,14 +38,6 @@ pub struct MigrateArgs {
     /// them first: tampering looks the same.
     #[arg(long, conflicts_with = "dry_run")]
     adopt_state: bool,
-}
-
-/// `paceline validate`.
-#[derive(Debug, Args)]
-pub struct ValidateArgs {
-    /// The pipeline file; pipelines/nightly.toml shows every key.
-    #[arg(value_name = "PIPELINE.toml")]
-    pipeline: PathBuf,
 }
 
 /// `paceline completions`.
@@ -225,48 +214,6 @@ fn foreign(tables: &[String]) -> String {
         n => format!("{n} tables that are not Paceline's"),
     };
     format!("{what} ({}{more})", shown.join(", "))
-}
-
-#[derive(Debug, Serialize)]
-struct ValidateJson {
-    pipeline: String,
-    valid: bool,
-    algorithm: String,
-    seed: u64,
-    chunk_rows: usize,
-    max_churn: f64,
-    schedule: Option<ListedJson>,
-}
-
-/// Checks a pipeline file.
-pub fn validate(app: &App, args: &ValidateArgs, output: Output) -> Result<()> {
-    let pipeline = read_pipeline(&args.pipeline)?;
-    let schedule = pipeline.schedule.clone();
-    let value = ValidateJson {
-        schedule: schedule.map(|schedule| {
-            let pipeline = pipeline.clone();
-            ListedJson::of(&Entry { pipeline, schedule }, app.now())
-        }),
-        pipeline: pipeline.name,
-        valid: true,
-        algorithm: pipeline.params.algorithm.to_string(),
-        seed: pipeline.seed,
-        chunk_rows: pipeline.chunk_rows,
-        max_churn: pipeline.max_churn,
-    };
-    one(
-        &value,
-        || {
-            let times = value.schedule.as_ref().map_or_else(String::new, ListedJson::text);
-            format!(
-                "{} is valid: pipeline '{}', {}\n{times}",
-                args.pipeline.display(),
-                value.pipeline,
-                value.algorithm
-            )
-        },
-        output,
-    )
 }
 
 /// Prints a completion script.

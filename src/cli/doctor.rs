@@ -1,250 +1,125 @@
-//! `doctor`: probes the store and says what to do about each finding.
+//! `doctor`: probes the store and what it stands on, and says what to do about each finding.
 //!
-//! Why: "it does not work" becomes one line with evidence and a next step.
+//! Why: "it does not work" becomes one line with evidence and a next step. That the store cannot even be opened is
+//! such a line too, with everything else that can still be told.
+
+mod connection;
+pub(super) mod finding;
+mod places;
+mod server;
+mod store;
+mod tables;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde::Serialize;
+use clap::Args;
 
-use crate::app::{Access, App};
+use crate::app::{Access, App, read_text};
+use crate::config::check;
 use crate::db::statement::Dialect;
-use crate::pipeline::choose::load_model;
 use crate::pipeline::{Kind, RunError, store_hint};
-use crate::store::Store;
-use crate::store::privileges::{BACKFILL, IMPORT, RUN, VERDICTS};
-use crate::store::probe::Probe;
-use crate::time::Timestamp;
+use crate::store::{Store, StoreError};
 
-use super::output::{Output, Rows, list};
+use super::output::{Output, list};
+use super::validate;
+use finding::{Finding, Severity, error, errors, in_words, ok, rows, warning};
 
-/// A multi-row insert is sized to fit this many bytes at least.
-const SMALL_PACKET: i64 = 1 << 20;
-/// Seconds by which two clocks may differ before leases and audit times suffer.
-const CLOCK_SKEW_SEC: i64 = 5;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Severity {
-    Ok,
-    Warning,
-    Error,
+/// `paceline doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// A pipeline file that is looked at too.
+    #[arg(value_name = "PIPELINE.toml")]
+    pipeline: Option<PathBuf>,
 }
 
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    severity: Severity,
-    evidence: String,
-    next: String,
-}
-
-fn ok(check: &'static str, evidence: impl Into<String>) -> Finding {
-    Finding {
-        check,
-        severity: Severity::Ok,
-        evidence: evidence.into(),
-        next: String::new(),
+/// Probes the store; fails where it cannot be opened or a finding is an error.
+pub async fn doctor(app: &App, args: &DoctorArgs, output: Output) -> Result<()> {
+    let mut findings = Vec::new();
+    let opened = app.store(Access::Probe).await;
+    match &opened {
+        Ok(opened) => {
+            findings.push(ok("connection", opened.db().target()));
+            findings.extend(look(app, opened).await);
+        }
+        Err(failed) => findings.push(connection::failed(failed)),
+    }
+    findings.extend(places::findings(app));
+    let of_store = errors(&findings);
+    findings.extend(args.pipeline.as_deref().map(of_pipeline).unwrap_or_default());
+    let failed = errors(&findings);
+    list(&findings, &rows(&findings), "", output)?;
+    opened?;
+    let kind = if of_store > 0 { Kind::Data } else { Kind::Config };
+    match failed {
+        0 => Ok(()),
+        failed => Err(RunError::new("doctor", kind, in_words(failed), "").into()),
     }
 }
 
-fn warning(check: &'static str, evidence: impl Into<String>, next: &str) -> Finding {
-    Finding {
-        check,
-        severity: Severity::Warning,
-        evidence: evidence.into(),
-        next: next.to_owned(),
-    }
-}
-
-fn error(check: &'static str, evidence: impl Into<String>, next: &str) -> Finding {
-    Finding {
-        check,
-        severity: Severity::Error,
-        evidence: evidence.into(),
-        next: next.to_owned(),
-    }
-}
-
-/// Probes the store; fails where a finding is an error.
-pub async fn doctor(app: &App, output: Output) -> Result<()> {
-    let store = app.store(Access::Probe).await?;
-    let mut findings = vec![ok("connection", store.db().target())];
-    let now = app.now();
-    match store.probe().await? {
-        Some(probe) => findings.extend(settings(&probe, store.db().dialect(), now)),
-        None => findings.push(error(
+/// Everything that an open store can be asked.
+async fn look(app: &App, store: &Store) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match store.probe().await {
+        Ok(Some(probe)) => {
+            let is_local = app.database_url().is_ok_and(|url| url.is_local());
+            let here = server::Here {
+                now: app.now(),
+                is_frozen: app.is_frozen(),
+                is_local,
+            };
+            findings.extend(server::findings(&probe, store.db().dialect(), &here));
+        }
+        Ok(None) => findings.push(error(
             "server",
             "the probe returned no row",
-            "report this with the server's version",
+            "report this with its version",
         )),
+        Err(failed) => findings.push(unasked("server", &failed)),
     }
-    let migrated = schema(&store, &mut findings).await?;
-    if migrated {
-        privileges(&store, &mut findings).await?;
-        models(&store, &mut findings).await?;
+    let (tables, is_whole) = tables::findings(store).await;
+    findings.extend(tables);
+    if store.db().dialect() == Dialect::MySql {
+        findings.extend(store::privileges(store, is_whole).await);
     }
-    let failed = findings.iter().filter(|f| f.severity == Severity::Error).count();
-    let mut rows = Rows::new(&["check", "finding", "evidence", "next step"]);
-    for f in &findings {
-        let severity = match f.severity {
-            Severity::Ok => "ok",
-            Severity::Warning => "warning",
-            Severity::Error => "ERROR",
-        };
-        rows.push(vec![
-            f.check.to_owned(),
-            severity.to_owned(),
-            f.evidence.clone(),
-            f.next.clone(),
-        ]);
-    }
-    list(&findings, &rows, "", output)?;
-    if failed > 0 {
-        let found = match failed {
-            1 => "1 finding needs attention".to_owned(),
-            more => format!("{more} findings need attention"),
-        };
-        return Err(RunError::new("doctor", Kind::Data, found, "").into());
-    }
-    Ok(())
-}
-
-fn settings(probe: &Probe, dialect: Dialect, now: Timestamp) -> Vec<Finding> {
-    let mut findings = vec![ok("server", probe.version.clone())];
-    let skew = (now.micros() - probe.clock.micros()).abs() / 1_000_000;
-    findings.push(if skew > CLOCK_SKEW_SEC {
-        let next = "synchronise both clocks (NTP): audit times and leases depend on them";
-        warning("clock", format!("server and this machine differ by {skew} s"), next)
-    } else {
-        ok("clock", format!("within {CLOCK_SKEW_SEC} s of the server"))
-    });
-    findings.push(if probe.read_only {
-        error(
-            "writable",
-            "read_only is on",
-            "connect to the primary server, or switch read_only off",
-        )
-    } else {
-        ok("writable", "yes")
-    });
-    if dialect == Dialect::MySql {
-        findings.extend(server_settings(probe));
+    if is_whole {
+        findings.extend(store::models(store).await);
+        findings.extend(store::leases(app, store).await);
+        findings.extend(store::unsealed(store).await);
     }
     findings
 }
 
-fn server_settings(probe: &Probe) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    findings.push(if probe.session_time_zone == "+00:00" {
-        ok(
-            "time zone",
-            format!("session in UTC (server default: {})", probe.server_time_zone),
-        )
-    } else {
-        error(
-            "time zone",
-            probe.session_time_zone.clone(),
-            "the session must be in UTC; report this with the server's version",
-        )
-    });
-    findings.push(if probe.character_set.starts_with("utf8mb4") {
-        ok("character set", probe.character_set.clone())
-    } else {
-        let next = "Paceline's own tables are utf8mb4 in any case; ids with emoji need workout_summary in utf8mb4 too";
-        warning(
-            "character set",
-            format!("server default is {}", probe.character_set),
-            next,
-        )
-    });
-    let packet = probe.max_allowed_packet.unwrap_or(0);
-    findings.push(if packet < SMALL_PACKET {
-        let next = "raise it to 16M or more: SET GLOBAL max_allowed_packet = 16777216";
-        warning("max_allowed_packet", format!("{packet} bytes"), next)
-    } else {
-        ok("max_allowed_packet", format!("{packet} bytes"))
-    });
-    let infile = if probe.local_infile.unwrap_or(0) == 0 {
-        "off"
-    } else {
-        "on"
-    };
-    findings.push(ok("local_infile", format!("{infile}; Paceline never uses it")));
-    findings.push(if probe.durability == 1 {
-        ok("durability", "a commit is on disk before it is reported")
-    } else {
-        let next = "set innodb_flush_log_at_trx_commit = 1, or accept that a power cut can undo the last second";
-        warning(
-            "durability",
-            format!("innodb_flush_log_at_trx_commit = {}", probe.durability),
-            next,
-        )
-    });
-    findings
+/// A question that the store did not answer is a finding itself.
+fn unasked(check: &'static str, failed: &StoreError) -> Finding {
+    error(check, failed.to_string(), store_hint(failed))
 }
 
-/// True where every migration is applied.
-async fn schema(store: &Store, findings: &mut Vec<Finding>) -> Result<bool> {
-    let plan = match store.db().migration_plan().await {
-        Ok(plan) => plan,
+/// What `validate` says of a pipeline file.
+fn of_pipeline(path: &Path) -> Vec<Finding> {
+    let text = match read_text(path) {
+        Ok(text) => text,
         Err(failed) => {
-            findings.push(error("schema", failed.to_string(), failed.hint()));
-            return Ok(false);
+            let next = "name a pipeline file, such as pipelines/nightly.toml";
+            return vec![error("pipeline file", format!("{failed:#}"), next)];
         }
     };
-    if plan.pending.is_empty() {
-        findings.push(ok("schema", format!("{} migrations applied", plan.applied.len())));
-        return Ok(true);
+    let checked = check(&text, &path.display().to_string());
+    let mut findings: Vec<Finding> = validate::findings(&checked)
+        .into_iter()
+        .map(|found| Finding {
+            check: "pipeline file",
+            severity: found.severity,
+            evidence: match found.line {
+                Some(line) => format!("{}, line {line}: {}", path.display(), found.evidence),
+                None => format!("{}: {}", path.display(), found.evidence),
+            },
+            next: found.next,
+        })
+        .collect();
+    if let Some(pipeline) = checked.pipeline {
+        let name = format!("{} is valid: pipeline '{}'", path.display(), pipeline.name);
+        findings.insert(0, ok("pipeline file", name));
     }
-    let evidence = format!(
-        "{} of {} migrations are not applied",
-        plan.pending.len(),
-        plan.pending.len() + plan.applied.len()
-    );
-    findings.push(error("schema", evidence, "run `paceline migrate`"));
-    Ok(false)
-}
-
-/// What a run and an import write, and whether this login may.
-async fn privileges(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
-    if store.db().dialect() == Dialect::Sqlite {
-        return Ok(());
-    }
-    let mut lacking = Vec::new();
-    for needs in [&RUN[..], &VERDICTS, &BACKFILL, &IMPORT] {
-        match store.lacking(needs).await {
-            Ok(more) => lacking.extend(more),
-            Err(failed) => {
-                findings.push(error("privileges", failed.to_string(), store_hint(&failed)));
-                return Ok(());
-            }
-        }
-    }
-    lacking.sort();
-    lacking.dedup();
-    findings.push(if lacking.is_empty() {
-        ok("privileges", "all that runs and imports need")
-    } else {
-        let next = "GRANT them to this user; a login that only imports, or only reads, needs fewer";
-        error("privileges", format!("missing: {}", lacking.join(", ")), next)
-    });
-    Ok(())
-}
-
-async fn models(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
-    let Some(active) = store.active_model().await? else {
-        findings.push(warning(
-            "active model",
-            "none",
-            "`paceline run PIPELINE.toml` trains one",
-        ));
-        return Ok(());
-    };
-    findings.push(match load_model(store, &active.model_id).await {
-        Ok(_) => ok(
-            "active model",
-            format!("{} version {}, checksum holds", active.model_id, active.model_version),
-        ),
-        Err(failed) => error("active model", failed.source.to_string(), &failed.hint),
-    });
-    Ok(())
+    findings
 }

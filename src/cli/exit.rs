@@ -10,6 +10,7 @@
 use std::fmt;
 use std::io;
 
+use crate::db::error::DbError;
 use crate::pipeline::stop::Signal;
 use crate::pipeline::{Kind, RunError, store_kind};
 use crate::store::StoreError;
@@ -132,6 +133,18 @@ pub fn no_active_model() -> anyhow::Error {
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
     io.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// True where the store could not be reached, or refused the login.
+pub fn is_no_store(error: &anyhow::Error) -> bool {
+    let Some(error) = error.downcast_ref::<RunError>() else {
+        return false;
+    };
+    let db = match error.source.downcast_ref::<StoreError>() {
+        Some(StoreError::Db(db)) => Some(db),
+        _ => None,
+    };
+    error.kind == Kind::Unreachable || matches!(db, Some(DbError::Denied { .. } | DbError::BadUrl { .. }))
 }
 
 /// 128 and the signal's number.

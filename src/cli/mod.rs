@@ -10,6 +10,7 @@
 
 mod admin;
 mod backfill;
+mod config_show;
 mod doctor;
 pub mod exit;
 mod explain;
@@ -35,21 +36,28 @@ mod run_report;
 mod runs;
 mod schedule;
 mod state;
+pub mod title;
 mod undo;
+mod validate;
 mod verify;
 
-use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Result;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::app::{App, Settings};
-use crate::pipeline::Progress;
+use crate::app::metrics::{Ended, Facts};
+use crate::app::telemetry::{self, TelemetryOptions};
+use crate::app::{Access, App, Settings};
+use crate::pipeline::measures::Measures;
+use crate::pipeline::{Kind, Progress, RunError};
 use crate::store::workouts::Window;
 use crate::time::{Timestamp, WorkoutDate};
 
 use output::Output;
+use schedule::ScheduleArgs;
 
 /// Classifies years of workouts nightly, keeps the audit trail, and obeys the people who correct it.
 ///
@@ -84,8 +92,41 @@ pub struct Cli {
     /// Logs more to standard error: once for steps (-v), twice for statements (-vv).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// How logs are written [default: text; json for schedule with --output json].
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// Writes how long each stage takes to FILE, for chrome://tracing or ui.perfetto.dev.
+    #[arg(long, global = true, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Writes metrics to FILE when the command has ended, for the node exporter's textfile collector.
+    #[arg(long, global = true, value_name = "FILE")]
+    metrics_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
+    /// What was said where, for `config show`.
+    #[arg(skip)]
+    matches: ArgMatches,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON document a line.
+    Json,
+}
+
+impl Cli {
+    /// Reads the command line of this process; ends it with a message where that means nothing.
+    pub fn read() -> Self {
+        let matches = definitions().get_matches();
+        let cli = Self::from_arg_matches(&matches);
+        let mut cli = cli.unwrap_or_else(|error| error.format(&mut definitions()).exit());
+        cli.database_url = title::revealed(cli.database_url);
+        cli.matches = matches;
+        cli
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -164,11 +205,13 @@ enum Command {
     /// Give the JSON to them together with docs/check_proof.py, which needs nothing but Python.
     Prove(prove::ProveArgs),
     /// Checks a pipeline file without running it.
-    Validate(admin::ValidateArgs),
+    Validate(validate::ValidateArgs),
+    /// Which settings hold, and where each comes from.
+    Config(config_show::ConfigArgs),
     /// Probes the store and says what to do about each finding.
     ///
     /// Changes nothing. Exits with 1 where a finding is an error.
-    Doctor,
+    Doctor(doctor::DoctorArgs),
     /// Prints a completion script for a shell.
     Completions(admin::CompletionsArgs),
     /// Writes a page about every command, made from these definitions.
@@ -202,7 +245,8 @@ impl Command {
             | Self::History(_)
             | Self::Quarantine(_)
             | Self::State(_)
-            | Self::Doctor
+            | Self::Config(_)
+            | Self::Doctor(_)
             | Self::Completions(_) => true,
         }
     }
@@ -245,80 +289,130 @@ fn definitions() -> clap::Command {
     help::annotated(Cli::command())
 }
 
-/// The command line of this process. Ends the process where it is wrong, or asks for help.
-pub fn parse() -> Cli {
-    let matches = definitions().get_matches();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut definitions()).exit())
-}
-
 /// Runs the command that was given.
 ///
 /// # Errors
 /// Whatever failed; [`exit::code`] has its exit code.
 pub async fn main(cli: Cli) -> Result<()> {
+    let began = Instant::now();
     let output = cli.output;
-    let service = matches!(&cli.command, Command::Schedule(args) if args.is_service());
-    // Nobody watches a service at work: it says what it does without being asked.
-    let verbose = if service { cli.verbose.max(1) } else { cli.verbose };
-    let json_logs = matches!(&cli.command, Command::Schedule(_)) && output.is_json();
-    init_logging(verbose, json_logs);
+    let telemetry = telemetry::init(&cli.telemetry()).map_err(|error| {
+        let hint = "name a file that can be written with --trace";
+        RunError::new("trace", Kind::Config, format!("{error:#}"), hint)
+    })?;
     // Said before anything is done: a run that has written must not end as a failure to print.
     if output == Output::Csv && !cli.command.is_list() {
         return Err(exit::usage(output::CSV_IS_FOR_LISTS));
     }
     let settings = Settings {
-        database_url: cli.database_url,
+        database_url: cli.database_url.clone(),
         now: cli.now,
+        metrics_file: cli.metrics_file.clone(),
     };
     let progress: Arc<dyn Progress> = Arc::new(progress::Bars::default());
-    let app = App::new(settings, Arc::clone(&progress));
+    let app = App::new(settings, Arc::clone(&progress), telemetry.clone());
+    let name = command_name(&cli.matches);
+    let result = command(&app, cli, &progress, output).await;
+    if let Some(path) = app.metrics_file() {
+        let ended = Ended {
+            command: name,
+            code: match &result {
+                Err(error) if !exit::is_closed_pipe(error) => exit::code(error),
+                Ok(()) | Err(_) => 0,
+            },
+            seconds: began.elapsed().as_secs_f64(),
+            at: app.now(),
+        };
+        write_metrics(&app, path, ended, &result).await;
+    }
+    if let Err(error) = telemetry.finish() {
+        tracing::warn!("{error:#}");
+    }
+    result
+}
+
+/// `model train`.
+fn command_name(matches: &ArgMatches) -> String {
+    let mut names = Vec::new();
+    let mut at = matches.subcommand();
+    while let Some((name, below)) = at {
+        names.push(name);
+        at = below.subcommand();
+    }
+    names.join(" ")
+}
+
+/// The metrics of a command that has ended. That they cannot be written must not make a failure of a run that
+/// has succeeded, nor hide why one has failed.
+async fn write_metrics(app: &App, path: &std::path::Path, ended: Ended, result: &Result<()>) {
+    let is_away = result.as_ref().is_err_and(exit::is_no_store);
+    let mut facts = Facts {
+        ended: Some(ended),
+        stages: app.telemetry().stages(),
+        ..Facts::default()
+    };
+    // Where the command could not reach it just now, waiting for it once more helps nobody.
+    if !is_away && let Ok(store) = app.store(Access::Probe).await {
+        match Measures::take(&store, None).await {
+            Ok(measures) => facts.measures = Some(measures),
+            Err(error) => tracing::warn!(%error, "no metrics of the store"),
+        }
+    }
+    if let Err(error) = facts.write(path) {
+        tracing::warn!("no metrics file: {error:#}");
+    }
+}
+
+async fn command(app: &App, cli: Cli, progress: &Arc<dyn Progress>, output: Output) -> Result<()> {
     match cli.command {
-        Command::Migrate(args) => admin::migrate(&app, &args, output).await,
-        Command::Import(args) => import::import(&app, &args, output).await,
-        Command::Run(args) => run::run(&app, &args, output).await,
-        Command::Plan(args) => run::plan(&app, &args, output).await,
-        Command::Backfill(args) => backfill::backfill(&app, &args, output).await,
-        Command::Schedule(args) => schedule::schedule(&app, &args, output).await,
-        Command::Classifications(args) => read::classifications(&app, &args, output).await,
-        Command::History(args) => read::history(&app, &args, output).await,
-        Command::Explain(args) => explain::explain(&app, &args, output).await,
-        Command::Review(args) => review::review(&app, &args, output).await,
-        Command::Feedback(args) => feedback::feedback(&app, args, output).await,
-        Command::Override(args) => overrides::overrides(&app, args, output).await,
-        Command::Model(args) => model::model(&app, args, output).await,
-        Command::Report(args) => report::report(&app, &args, output).await,
-        Command::Runs(args) => runs::runs(&app, &args, output).await,
-        Command::Quarantine(args) => quarantine::quarantine(&app, &args, output).await,
-        Command::State(args) => state::state(&app, &args, output).await,
-        Command::Verify(args) => verify::verify(&app, &args, &progress, output).await,
-        Command::Prove(args) => prove::prove(&app, &args, output).await,
-        Command::Validate(args) => admin::validate(&app, &args, output),
-        Command::Doctor => doctor::doctor(&app, output).await,
+        Command::Migrate(args) => admin::migrate(app, &args, output).await,
+        Command::Import(args) => import::import(app, &args, output).await,
+        Command::Run(args) => run::run(app, &args, output).await,
+        Command::Plan(args) => run::plan(app, &args, output).await,
+        Command::Backfill(args) => backfill::backfill(app, &args, output).await,
+        Command::Schedule(args) => schedule::schedule(app, &args, output).await,
+        Command::Classifications(args) => read::classifications(app, &args, output).await,
+        Command::History(args) => read::history(app, &args, output).await,
+        Command::Explain(args) => explain::explain(app, &args, output).await,
+        Command::Review(args) => review::review(app, &args, output).await,
+        Command::Feedback(args) => feedback::feedback(app, args, output).await,
+        Command::Override(args) => overrides::overrides(app, args, output).await,
+        Command::Model(args) => model::model(app, args, output).await,
+        Command::Report(args) => report::report(app, &args, output).await,
+        Command::Runs(args) => runs::runs(app, &args, output).await,
+        Command::Quarantine(args) => quarantine::quarantine(app, &args, output).await,
+        Command::State(args) => state::state(app, &args, output).await,
+        Command::Verify(args) => verify::verify(app, &args, progress, output).await,
+        Command::Prove(args) => prove::prove(app, &args, output).await,
+        Command::Validate(args) => validate::validate(app, &args, output),
+        Command::Config(args) => config_show::config(app, &args, &cli.matches, output),
+        Command::Doctor(args) => doctor::doctor(app, &args, output).await,
         Command::Completions(args) => admin::completions(&args),
         Command::Manual(args) => manual::manual(&args, output),
     }
 }
 
-/// Logs to standard error, a line or a JSON document an event; `RUST_LOG` wins over `--verbose`.
-fn init_logging(verbose: u8, json: bool) {
-    use tracing_subscriber::EnvFilter;
-    let level = match verbose {
-        0 => "paceline=warn",
-        1 => "paceline=info",
-        _ => "paceline=debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(std::io::stderr);
-    // A second initialisation (tests in one process) keeps the first subscriber; nothing is lost.
-    let _ = if json {
-        logs.json().flatten_event(true).try_init()
-    } else {
-        logs.try_init()
-    };
+impl Cli {
+    fn telemetry(&self) -> TelemetryOptions {
+        let schedule = match &self.command {
+            Command::Schedule(args) => Some(args),
+            _ => None,
+        };
+        let json = match self.log_format {
+            Some(format) => format == LogFormat::Json,
+            None => schedule.is_some() && self.output.is_json(),
+        };
+        TelemetryOptions {
+            // Nobody watches a service at work: it says what it does without being asked.
+            verbose: match schedule {
+                Some(args) if args.is_service() => self.verbose.max(1),
+                _ => self.verbose,
+            },
+            json,
+            trace: self.trace.clone(),
+            stages: self.metrics_file.is_some() || schedule.is_some_and(ScheduleArgs::is_watched),
+        }
+    }
 }
 
 #[cfg(test)]

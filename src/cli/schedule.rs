@@ -1,19 +1,23 @@
 //! `schedule`: pipelines run by themselves, or are looked at once, or listed.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::TimeZone;
 use clap::Args;
 use serde::Serialize;
+use tokio::task::JoinSet;
 
+use crate::app::metrics::{Board, Endpoint};
 use crate::app::{Access, App, read_pipeline, replace_file, signals};
 use crate::pipeline::{Kind, RunError};
 use crate::scheduler::due::next_n;
 use crate::scheduler::health::Health;
 use crate::scheduler::ticks::Ticks;
 use crate::scheduler::{Entry, Outcome, Scheduler, Signal};
+use crate::store::Store;
 use crate::time::Timestamp;
 
 use super::exit;
@@ -38,6 +42,10 @@ pub struct ScheduleArgs {
     /// next time. A monitor needs no more than its age.
     #[arg(long, value_name = "PATH", conflicts_with = "list")]
     health_file: Option<PathBuf>,
+    /// Answers GET /metrics (Prometheus) and GET /healthz there, such as 127.0.0.1:9187. There is no password:
+    /// keep it on this machine, or behind something that asks for one.
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["list", "once"])]
+    metrics_listen: Option<SocketAddr>,
 }
 
 impl ScheduleArgs {
@@ -49,6 +57,11 @@ impl ScheduleArgs {
     /// True where it stays.
     pub fn is_service(&self) -> bool {
         !self.once && !self.list
+    }
+
+    /// True where somebody may ask for its metrics.
+    pub fn is_watched(&self) -> bool {
+        self.metrics_listen.is_some()
     }
 }
 
@@ -118,12 +131,34 @@ pub async fn schedule(app: &App, args: &ScheduleArgs, output: Output) -> Result<
     }
     let store = app.store(Access::Write).await?;
     let mut signals = signals()?;
+    let board = Board::new(app.telemetry().clone());
+    let _shown = show(app, args, &board, &store).await?;
     let scheduler = Scheduler::new(store, app.ambient()?, entries.clone());
-    let report = reporter(args.health_file.clone());
+    let report = reporter(args.health_file.clone(), board);
     if args.once {
         return once(scheduler, &entries, &mut signals, &report, output).await;
     }
     serve(scheduler, &mut signals, &report).await
+}
+
+/// Shows metrics at the address and in the file that were asked for, while the returned tasks live; by itself
+/// nothing of a scheduler waits for them.
+async fn show(app: &App, args: &ScheduleArgs, board: &Board, store: &Store) -> Result<JoinSet<()>> {
+    let mut tasks = JoinSet::new();
+    // `--once` writes its file when it has ended.
+    let file = app.metrics_file().filter(|_| args.is_service());
+    if file.is_some() || args.is_watched() {
+        tasks.spawn(board.clone().keep(store.clone(), file.map(Path::to_owned)));
+    }
+    if let Some(address) = args.metrics_listen {
+        let endpoint = Endpoint::listen(address, board.clone()).await.map_err(|error| {
+            let hint = "name an address of this machine and a port that is free";
+            RunError::new("metrics", Kind::Config, format!("{error:#}"), hint)
+        })?;
+        tracing::info!(address = %endpoint.address()?, "metrics are shown");
+        tasks.spawn(endpoint.serve());
+    }
+    Ok(tasks)
 }
 
 async fn serve(
@@ -185,9 +220,11 @@ fn print_list(entries: &[Entry], now: Timestamp, output: Output) -> Result<()> {
     list(&listed, &rows, "", output)
 }
 
-/// Writes the health file, where there is to be one. A disk that is full must not end the scheduler.
-fn reporter(path: Option<PathBuf>) -> impl Fn(&Health) + Send + Sync {
+/// Writes the health file, where there is to be one, and tells the board. A disk that is full must not end the
+/// scheduler.
+fn reporter(path: Option<PathBuf>, board: Board) -> impl Fn(&Health) + Send + Sync {
     move |health| {
+        board.saw(health);
         let Some(path) = &path else { return };
         if let Err(error) = write_health(path, health) {
             tracing::warn!(%error, "no health report");

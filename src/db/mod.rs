@@ -32,7 +32,7 @@ pub mod value;
 pub mod watch;
 
 use error::DbError;
-use migrate::{MigrationPlan, MigrationReport};
+use migrate::{MigrationPlan, MigrationReport, SchemaState, TextColumn};
 use statement::{Batch, Dialect, Expect, Insert, Statement, Transaction};
 use turn::Turn;
 use url::DatabaseUrl;
@@ -271,6 +271,23 @@ impl Db {
     /// workout_summary of your own cannot be worked with.
     pub async fn migration_plan(&self) -> Result<MigrationPlan, DbError> {
         migrate::plan(self).await
+    }
+
+    /// Everything that is wrong with the schema, where [`Db::migration_plan`] stops at the first. Writes nothing.
+    ///
+    /// # Errors
+    /// The store's; [`DbError::Privilege`] where a table may not be read.
+    pub async fn schema_state(&self) -> Result<SchemaState, DbError> {
+        migrate::state(self).await
+    }
+
+    /// The text columns of Paceline's tables, and `workout_summary.workout_id`, which they refer to; none on
+    /// SQLite.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn text_columns(&self) -> Result<Vec<TextColumn>, DbError> {
+        migrate::texts(self).await
     }
 
     /// Closes the connections. Clones of this store cannot be used after that on MySQL; on SQLite

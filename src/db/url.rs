@@ -116,6 +116,30 @@ impl fmt::Debug for MySqlUrl {
     }
 }
 
+impl DatabaseUrl {
+    /// True where what is sent does not leave this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::MySql(url) => {
+                let address = url.host.parse::<std::net::IpAddr>();
+                url.host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
+
+    /// The same text without what may be secret in it; None where nothing is.
+    pub fn masked(text: &str) -> Option<String> {
+        match text.parse() {
+            Ok(Self::Sqlite(_)) => None,
+            // A parameter of the driver may be as secret as a password.
+            Ok(Self::MySql(url)) if url.password.is_some() => Some(blotted(text)),
+            Ok(Self::MySql(_)) => None,
+            Err(_) => Some(blotted(text)).filter(|masked| masked != text),
+        }
+    }
+}
+
 impl MySqlUrl {
     /// The database's name.
     pub fn database(&self) -> &str {
@@ -391,6 +415,35 @@ mod tests {
             let error = text.parse::<DatabaseUrl>().expect_err(text);
             let shown = format!("{error} {error:?} {error:#?}");
             assert!(!shown.contains("s3cret"), "{text}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_masked_url_keeps_no_secret_and_stays_as_it_is_where_there_is_none() {
+        let masked = DatabaseUrl::masked;
+        assert_eq!(
+            masked("mysql://u:s3cret@h:1/d?x=1").as_deref(),
+            Some("mysql://***@h:1/d")
+        );
+        assert_eq!(masked("mysql://u:s3cret").as_deref(), Some("mysql://***"));
+        assert_eq!(masked("mysql://u@h/d"), None);
+        assert_eq!(masked("sqlite://a.db"), None);
+        assert_eq!(masked("sqlite://"), None);
+        let again = masked("u:s3cret@h").expect("masked");
+        assert_eq!(masked(&again), None, "{again} would be masked for ever");
+    }
+
+    #[test]
+    fn what_stays_on_this_machine_is_known() {
+        for (text, local) in [
+            ("sqlite://a.db", true),
+            ("mysql://u@127.0.0.1/d", true),
+            ("mysql://u@localhost/d", true),
+            ("mysql://u@[::1]/d", true),
+            ("mysql://u@db.example/d", false),
+            ("mysql://u@10.0.0.7/d", false),
+        ] {
+            assert_eq!(text.parse::<DatabaseUrl>().expect(text).is_local(), local, "{text}");
         }
     }
 

@@ -193,7 +193,8 @@ impl<'a> Chooser<'a> {
                 let lessons = self.lessons().await?;
                 let started = self.ambient.now();
                 self.ambient.progress.begin("training", None);
-                let trained = train(features, lessons.feedback(), &self.params, self.seed);
+                let trained = tracing::info_span!("train")
+                    .in_scope(|| train(features, lessons.feedback(), &self.params, self.seed));
                 self.ambient.progress.end();
                 match trained {
                     Ok(trained) => self.adopt(trained, started, reason.to_string()).await,

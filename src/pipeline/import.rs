@@ -16,6 +16,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tracing::{Instrument, info_span};
 
 use crate::db::error::DbError;
 use crate::ingest::{Reader, Workout, read};
@@ -106,6 +107,16 @@ pub async fn import<R: Read + Send + 'static>(
         })
         .await?;
     }
+    let span = tracing::error_span!("import", file = source.file);
+    read_and_write(store, source, options, ambient).instrument(span).await
+}
+
+async fn read_and_write<R: Read + Send + 'static>(
+    store: &Store,
+    source: ImportSource<R>,
+    options: ImportOptions,
+    ambient: &Ambient,
+) -> Result<ImportReport, RunError> {
     let ImportSource { file, reader } = source;
     let file: Arc<str> = file.into();
     let mut report = ImportReport {
@@ -119,7 +130,8 @@ pub async fn import<R: Read + Send + 'static>(
     while let Some(batch) = ahead.next().await? {
         let done = || format!("{} rows of {file} are imported", report.read);
         ambient.stop.check("import", done)?;
-        let (counts, now) = retrying(RETRIES, || write_batch(store, &batch, lookup.clone(), ambient)).await?;
+        let written = retrying(RETRIES, || write_batch(store, &batch, lookup.clone(), ambient));
+        let (counts, now) = written.instrument(info_span!("store")).await?;
         lookup = now;
         report.add(&batch, counts);
         if options.record_labels {

@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 
 use tokio::task::JoinHandle;
+use tracing::{Instrument, info_span};
 
 use crate::db::turn::Turn;
 use crate::store::write::{SealedChunk, Written};
@@ -74,12 +75,13 @@ impl<'s, T: Clone> Lanes<'s, T> {
         let behind = self.next.behind();
         let turn = std::mem::replace(&mut self.next, behind);
         let (store, alone) = (self.store.clone(), self.wide == 1);
-        let task = tokio::spawn(async move {
+        let write = async move {
             match alone {
                 true => store.write_sealed(chunk).await,
                 false => store.write_sealed_in_turn(chunk, turn).await,
             }
-        });
+        };
+        let task = tokio::spawn(write.instrument(info_span!("chunk")));
         self.flying.push_back(Flying { task, load });
     }
 

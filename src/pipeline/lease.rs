@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tracing::Instrument;
 
 use crate::id::RunId;
 use crate::store::Store;
@@ -25,7 +26,7 @@ use crate::store::lease::{Claim, Claimed, Fence, LeaseRow};
 use crate::store::runs::RunFailure;
 use crate::time::Timestamp;
 
-use super::{Ambient, Kind, RETRIES, RunError, retrying};
+use super::{Ambient, Kind, RETRIES, RunError, retrying, spans};
 
 /// How long a run is believed to be alive without a sign of life.
 pub const TTL: Duration = Duration::from_secs(60);
@@ -109,7 +110,7 @@ impl Lease {
             Claimed::Held(row) => return Err(Refused::Held(row)),
         };
         let lease = Self {
-            beat: beat_beside(store.clone(), fence.clone(), ambient.clone()),
+            beat: beat_beside(store.clone(), fence.clone(), run_id, ambient.clone()),
             ledger: store.clone(),
             fence,
         };
@@ -199,7 +200,9 @@ fn expiry(now: Timestamp) -> Timestamp {
 }
 
 /// Signs of life until the handle is aborted or the lease is lost.
-fn beat_beside(store: Store, fence: Fence, ambient: Ambient) -> AbortHandle {
+fn beat_beside(store: Store, fence: Fence, run_id: &RunId, ambient: Ambient) -> AbortHandle {
+    // Of its own: it ends a moment after the run, whose span would wait for it.
+    let span = spans::beside_run("lease", run_id, &fence.pipeline);
     let beat = async move {
         loop {
             tokio::time::sleep(BEAT).await;
@@ -218,7 +221,7 @@ fn beat_beside(store: Store, fence: Fence, ambient: Ambient) -> AbortHandle {
             }
         }
     };
-    tokio::spawn(beat).abort_handle()
+    tokio::spawn(beat.instrument(span)).abort_handle()
 }
 
 /// The error for a person who asked for a run of a pipeline that is held.

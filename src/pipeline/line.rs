@@ -27,8 +27,8 @@ use crate::store::write::{SealedChunk, Verdict, VerdictChunk};
 use crate::time::Timestamp;
 use crate::vocab::Source;
 
-use super::Ambient;
 use super::report::MatrixCell;
+use super::{Ambient, spans};
 
 /// What the chunks of one stretch are made of.
 pub(super) struct Stock {
@@ -109,9 +109,8 @@ impl<'c> Line<'c> {
         };
         let (stock, number, now) = (self.stock.clone(), self.chunk_no, self.ambient.now());
         self.chunk_no += 1;
-        self.coming = Some(tokio::task::spawn_blocking(move || {
-            stock.make(&changes, number, &head, now)
-        }));
+        let seal = move || tracing::info_span!("seal").in_scope(|| stock.make(&changes, number, &head, now));
+        self.coming = Some(tokio::task::spawn_blocking(spans::carried(seal)));
     }
 }
 

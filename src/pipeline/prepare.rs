@@ -10,6 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use tracing::{Instrument, info_span};
+
 use crate::audit::chain::Link;
 use crate::config::{Pipeline, Size};
 use crate::stage::classify::verdicts;
@@ -133,30 +135,38 @@ pub async fn prepare(
     memory::allows_run(store, pipeline, options).await?;
     let window = window_of(pipeline, options);
     let head = store.chain_head().await.map_err(|e| RunError::store("load", e))?;
-    let chooser = Chooser::new(store, pipeline, options, ambient).await?;
+    let chooser = Chooser::new(store, pipeline, options, ambient);
+    let chooser = chooser.instrument(info_span!("decide")).await?;
     ambient.progress.begin("loading", None);
-    let (loaded, current) = load(store, window, ambient).await?;
+    let loaded = load(store, window, ambient).instrument(info_span!("load")).await;
+    let (loaded, current) = loaded?;
     ambient.progress.end();
     ambient.reached("after_load");
     let read = (loaded.frame.height() + loaded.refused.len()) as u64;
-    let Featurized { features, skipped } =
-        featurize_all(loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
+    let featurized = info_span!("featurize").in_scope(|| featurize_all(loaded.frame, &pipeline.activities));
+    let Featurized { features, skipped } = featurized.map_err(frame_error("featurize"))?;
     ambient.reached("after_featurize");
 
     let seen_active = chooser.active_id();
     let training = training_features(store, pipeline, window, ambient).await?;
     let ground = training.as_ref().unwrap_or(&features);
-    let choice = chooser.choose(ground).await?;
+    let choice = chooser.choose(ground).instrument(info_span!("choose")).await?;
     ambient.reached("after_train");
     ambient.progress.begin("classifying", Some(features.height() as u64));
-    let predictions = verdicts(&features, &choice.model).map_err(frame_error("classify"))?;
+    let predictions = info_span!("classify").in_scope(|| verdicts(&features, &choice.model));
+    let predictions = predictions.map_err(frame_error("classify"))?;
     ambient.progress.end();
     ambient.reached("after_classify");
-    let changes = diff(&current, &predictions, choice.chosen.model_ref().map(|(id, _)| id));
+    let model_id = choice.chosen.model_ref().map(|(id, _)| id);
+    let changes = info_span!("diff").in_scope(|| diff(&current, &predictions, model_id));
     ambient.reached("after_diff");
-    let (gate, refused_before) = chooser.gate(&choice.chosen, ground, Some(changes.churn())).await?;
-    ambient.reached("after_gate");
-    let allowed_churn = allowed_churn(store, pipeline, &choice.chosen, gate.as_ref()).await?;
+    let gating = async {
+        let (gate, refused_before) = chooser.gate(&choice.chosen, ground, Some(changes.churn())).await?;
+        ambient.reached("after_gate");
+        let allowed_churn = allowed_churn(store, pipeline, &choice.chosen, gate.as_ref()).await?;
+        Ok::<_, RunError>((gate, refused_before, allowed_churn))
+    };
+    let (gate, refused_before, allowed_churn) = gating.instrument(info_span!("gate")).await?;
     let Choice {
         chosen,
         model,
@@ -198,13 +208,16 @@ async fn load(
 ) -> Result<(LoadedWorkouts, Frame<Classifications>), RunError> {
     let failed = |e| RunError::store("load", e);
     let workouts = store.load_workouts(window, |rows| ambient.progress.at(rows));
+    let workouts = workouts.instrument(info_span!("load_workouts"));
     if store.db().connections() < 2 {
         let workouts = workouts.await.map_err(failed)?;
-        return Ok((workouts, store.load_classifications(window).await.map_err(failed)?));
+        let state = store.load_classifications(window).instrument(info_span!("load_state"));
+        return Ok((workouts, state.await.map_err(failed)?));
     }
     // A task of its own, so that another thread takes its rows off the wire.
     let other = store.clone();
-    let state = tokio::spawn(async move { other.load_classifications(window).await });
+    let state = async move { other.load_classifications(window).await };
+    let state = tokio::spawn(state.instrument(info_span!("load_state")));
     let workouts = workouts.await;
     let state = state.await.map_err(|error| RunError::bug("load", error))?;
     Ok((workouts.map_err(failed)?, state.map_err(failed)?))
@@ -265,9 +278,11 @@ async fn training_features(
         return Ok(None);
     }
     ambient.progress.begin("loading", None);
-    let loaded = store.load_workouts(source, |rows| ambient.progress.at(rows)).await;
+    let loaded = store.load_workouts(source, |rows| ambient.progress.at(rows));
+    let loaded = loaded.instrument(info_span!("load_training")).await;
     ambient.progress.end();
     let loaded = loaded.map_err(|e| RunError::store("load", e))?;
-    let featurized = featurize_all(loaded.frame, &pipeline.activities).map_err(frame_error("featurize"))?;
+    let featurized = info_span!("featurize").in_scope(|| featurize_all(loaded.frame, &pipeline.activities));
+    let featurized = featurized.map_err(frame_error("featurize"))?;
     Ok(Some(featurized.features))
 }

@@ -11,6 +11,7 @@
 //! Must not know: how a report is printed.
 
 use backon::BackoffBuilder;
+use tracing::{Instrument, info_span};
 
 use crate::config::Pipeline;
 use crate::id::RunId;
@@ -32,7 +33,7 @@ use super::plan::report_of;
 use super::prepare::{Options, Prepared, prepare, window_of};
 use super::report::RunReport;
 use super::write::{Committed, merge, write};
-use super::{Ambient, Kind, RETRIES, RunError, pauses, retrying};
+use super::{Ambient, Kind, RETRIES, RunError, pauses, retrying, spans};
 
 /// How often a run begins again after a passing fault.
 pub const MAX_RETRIES: u32 = 4;
@@ -52,7 +53,23 @@ pub async fn run(
 ) -> Result<RunReport, RunError> {
     check_privileges(store).await?;
     let run_id = RunId::generate(ambient.now(), (ambient.entropy)());
-    let lease = match Lease::acquire(store, &pipeline.name, &run_id, options.take_over, ambient).await {
+    let span = spans::of_run(&run_id, &pipeline.name, trigger);
+    held_run(store, &run_id, pipeline, options, trigger, ambient)
+        .instrument(span)
+        .await
+}
+
+/// Takes the pipeline, runs it, and gives it back.
+async fn held_run(
+    store: &Store,
+    run_id: &RunId,
+    pipeline: &Pipeline,
+    options: &Options,
+    trigger: Trigger,
+    ambient: &Ambient,
+) -> Result<RunReport, RunError> {
+    let acquired = Lease::acquire(store, &pipeline.name, run_id, options.take_over, ambient);
+    let lease = match acquired.instrument(info_span!("lease")).await {
         Ok(lease) => lease,
         Err(Refused::Failed(error)) => return Err(error),
         Err(Refused::Held(row)) => {
@@ -60,7 +77,7 @@ pub async fn run(
             if trigger != Trigger::Manual {
                 skip(
                     store,
-                    &run_id,
+                    run_id,
                     pipeline,
                     options,
                     trigger,
@@ -72,8 +89,8 @@ pub async fn run(
             return Err(held);
         }
     };
-    let result = run_under(&lease, &run_id, pipeline, options, trigger, ambient).await;
-    lease.release(ambient.now()).await;
+    let result = run_under(&lease, run_id, pipeline, options, trigger, ambient).await;
+    lease.release(ambient.now()).instrument(info_span!("release")).await;
     result
 }
 
@@ -130,28 +147,24 @@ pub async fn run_under(
             .await;
         started.map_err(|e| RunError::store("start", e))
     };
-    retrying(RETRIES, start).await?;
-    tracing::info!(run_id = run_id.as_str(), pipeline = pipeline.name, "run started");
+    retrying(RETRIES, start).instrument(info_span!("start")).await?;
+    tracing::info!("run started");
     let mut committed = Committed::default();
     let result = attempts(&lease.store(), pipeline, options, run_id, &mut committed, ambient).await;
     if result.is_err()
         && let Err(error) = committed.settle(ledger, run_id).await
     {
-        tracing::warn!(run_id = run_id.as_str(), %error, "it cannot be told whether its last transaction was committed");
+        tracing::warn!(%error, "it cannot be told whether its last transaction was committed");
     }
     let outcome = outcome_of(&result, &committed, ambient);
     let finish = || async {
         let finished = ledger.finish_run(run_id, &outcome).await;
         finished.map_err(|e| RunError::store("finish", e))
     };
-    let closed = retrying(RETRIES, finish).await;
+    let closed = retrying(RETRIES, finish).instrument(info_span!("finish")).await;
     match (result, closed) {
         (Ok(report), Ok(())) => {
-            tracing::info!(
-                run_id = run_id.as_str(),
-                rows_written = report.rows_written,
-                "run finished"
-            );
+            tracing::info!(rows_written = report.rows_written, "run finished");
             Ok(report)
         }
         (Ok(_), Err(error)) => Err(error),
@@ -159,7 +172,7 @@ pub async fn run_under(
             // The run's own error is the one to report; that the ledger could not be told either is
             // worth a line, because `runs list` will show the run as running.
             if let Err(ledger) = closed {
-                tracing::warn!(run_id = run_id.as_str(), error = %ledger, "the ledger could not be told that the run failed");
+                tracing::warn!(error = %ledger, "the ledger could not be told that the run failed");
             }
             Err(error)
         }
@@ -189,8 +202,8 @@ async fn attempts(
         };
         let Some(wait) = wait else { return Err(error) };
         retries += 1;
-        tracing::warn!(run_id = run_id.as_str(), retries, %error, "passing fault: the run begins again");
-        tokio::time::sleep(wait).await;
+        tracing::warn!(retries, %error, "passing fault: the run begins again");
+        tokio::time::sleep(wait).instrument(info_span!("pause")).await;
         if has_activated(store, committed).await? {
             // "Always" means once a run. What somebody said during the training is for the next one.
             options.retrain = options.retrain.or(Some(pipeline.reuse.retrain)).map(unless_asked);
@@ -227,16 +240,19 @@ async fn attempt(
 ) -> Result<RunReport, RunError> {
     committed.settle(store, run_id).await?;
     ambient.stop.check("start", || committed.in_words())?;
-    adopt::before_writing(store, ambient).await?;
+    adopt::before_writing(store, ambient)
+        .instrument(info_span!("adopt"))
+        .await?;
     let prepared = prepare(store, pipeline, options, ambient).await?;
     ambient.stop.check("prepare", || committed.in_words())?;
-    let mut report = report_of(&prepared, pipeline, options);
+    let mut report = info_span!("report").in_scope(|| report_of(&prepared, pipeline, options));
     report.run_id = Some(run_id.to_string());
     let stamp = Stamp {
         run_id: Some(run_id),
         now: ambient.now(),
     };
-    let kept = store.quarantine(&prepared.refused, stamp).await;
+    let kept = store.quarantine(&prepared.refused, stamp);
+    let kept = kept.instrument(info_span!("quarantine")).await;
     kept.map_err(|e| RunError::store("quarantine", e))?;
     let desk = Desk {
         store,
@@ -281,7 +297,9 @@ async fn attempt(
     if report.stopped_by_churn {
         return Err(stopped_by_churn(&report, &prepared));
     }
-    write(store, pipeline, run_id, &prepared, committed, ambient).await?;
+    write(store, pipeline, run_id, &prepared, committed, ambient)
+        .instrument(info_span!("write"))
+        .await?;
     Ok(merge(report, committed))
 }
 
@@ -310,6 +328,7 @@ pub(super) struct Desk<'a> {
 
 impl Desk<'_> {
     /// Registers a fresh model, with `note` in the place of its remarks.
+    #[tracing::instrument(name = "register", skip_all)]
     pub async fn register(
         &self,
         fresh: &NewModel,

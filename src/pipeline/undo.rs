@@ -14,6 +14,8 @@
 
 pub mod report;
 
+use tracing::Instrument;
+
 use crate::audit::chain::Link;
 use crate::id::RunId;
 use crate::store::runs::{LedgerRun, OutcomeCounts, RowCounts, RunOutcome};
@@ -25,7 +27,7 @@ use crate::vocab::{RunStatus, Trigger};
 
 use super::lease::{self, Lease, Refused};
 use super::run::check_privileges;
-use super::{Ambient, Kind, RETRIES, RunError, adopt, retrying};
+use super::{Ambient, Kind, RETRIES, RunError, adopt, retrying, spans};
 use report::{UndoReport, chunks, report, verdict};
 
 /// What the caller may say.
@@ -67,7 +69,20 @@ pub async fn undo(
     let run = known(store, run_id).await?;
     check_privileges(store).await?;
     let own = RunId::generate(ambient.now(), (ambient.entropy)());
-    let lease = match Lease::acquire(store, &run.pipeline, &own, options.take_over, ambient).await {
+    let span = spans::of_run(&own, &run.pipeline, Trigger::Manual);
+    held(store, &own, &run, options, ambient).instrument(span).await
+}
+
+/// Takes the pipeline, undoes the run, and gives it back.
+async fn held(
+    store: &Store,
+    own: &RunId,
+    run: &LedgerRun,
+    options: &UndoOptions,
+    ambient: &Ambient,
+) -> Result<UndoReport, RunError> {
+    let run_id = run.run_id.as_str();
+    let lease = match Lease::acquire(store, &run.pipeline, own, options.take_over, ambient).await {
         Ok(lease) => lease,
         Err(Refused::Failed(error)) => return Err(error),
         Err(Refused::Held(row)) if row.run_id.as_deref() == Some(run_id) => {
@@ -80,7 +95,7 @@ pub async fn undo(
         }
         Err(Refused::Held(row)) => return Err(lease::held(&run.pipeline, &row)),
     };
-    let result = under(&lease, &own, &run, options, ambient).await;
+    let result = under(&lease, own, run, options, ambient).await;
     lease.release(ambient.now()).await;
     result
 }
@@ -122,7 +137,7 @@ async fn under(
     let outcome = outcome_of(&result, run, written, ambient);
     let closed = ledger.finish_run(own, &outcome).await;
     if let Err(error) = &closed {
-        tracing::warn!(run_id = own.as_str(), %error, "the ledger could not be told how the undo ended");
+        tracing::warn!(%error, "the ledger could not be told how the undo ended");
     }
     let report = result?;
     closed.map_err(failed("finish"))?;
@@ -190,7 +205,7 @@ impl Undoing<'_> {
                 (chunks.len() as u32, rows)
             }
             Err(error) => {
-                tracing::warn!(run_id = self.own.as_str(), %error, "the transactions could not be counted");
+                tracing::warn!(%error, "the transactions could not be counted");
                 (0, 0)
             }
         }

@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
+use tracing::Instrument;
 
 use crate::id::RunId;
 use crate::pipeline::lease::{Lease, Refused, held_sentence};
 use crate::pipeline::prepare::Options;
 use crate::pipeline::run::{check_privileges, run_under, skip};
-use crate::pipeline::{Ambient, RunError};
+use crate::pipeline::{Ambient, RunError, spans};
 use crate::store::Store;
 use crate::store::lease::LeaseRow;
 use crate::time::Timestamp;
@@ -65,12 +66,19 @@ async fn attended(world: &Arc<World>, entry: &Arc<Entry>, cause: Cause) -> Resul
     let (store, ambient, name) = (&world.store, &world.ambient, &entry.pipeline.name);
     check_privileges(store).await?;
     let run_id = RunId::generate(ambient.now(), (ambient.entropy)());
-    let lease = match Lease::acquire(store, name, &run_id, false, ambient).await {
+    let span = spans::of_run(&run_id, name, cause.trigger());
+    held(world, entry, &run_id, cause).instrument(span).await
+}
+
+/// Takes the pipeline, runs it where that is still wanted, and gives it back.
+async fn held(world: &Arc<World>, entry: &Arc<Entry>, run_id: &RunId, cause: Cause) -> Result<Outcome, RunError> {
+    let (store, ambient, name) = (&world.store, &world.ambient, &entry.pipeline.name);
+    let lease = match Lease::acquire(store, name, run_id, false, ambient).await {
         Ok(lease) => Arc::new(lease),
         Err(Refused::Failed(error)) => return Err(error),
         Err(Refused::Held(row)) => {
             return match cause {
-                Cause::Due(at) => in_the_way(world, entry, &run_id, at, &row).await,
+                Cause::Due(at) => in_the_way(world, entry, run_id, at, &row).await,
                 // No time is missed: the corrections still wait at the next look.
                 Cause::Feedback => Ok(Outcome::Busy {
                     why: held_sentence(name, &row),
@@ -79,7 +87,7 @@ async fn attended(world: &Arc<World>, entry: &Arc<Entry>, cause: Cause) -> Resul
         }
     };
     let outcome = match still_wanted(world, entry, cause).await {
-        Ok(true) => guarded_run(world, entry, &lease, &run_id, cause.trigger()).await,
+        Ok(true) => guarded_run(world, entry, &lease, run_id, cause.trigger()).await,
         Ok(false) => Ok(Outcome::DoneElsewhere),
         Err(error) => Err(error),
     };
@@ -148,7 +156,7 @@ async fn guarded_run(
             run_under(&lease, &run_id, &entry.pipeline, &options, trigger, &world.ambient).await
         }
     };
-    let error = match tokio::spawn(task).await {
+    let error = match tokio::spawn(task.in_current_span()).await {
         Ok(result) => return result.map(|report| Outcome::Succeeded(Box::new(report))),
         Err(error) => panicked(error),
     };
@@ -157,7 +165,7 @@ async fn guarded_run(
         .abandon_run(run_id.as_str(), &(&error).into(), world.ambient.now())
         .await;
     if let Err(ledger) = closed {
-        tracing::warn!(run_id = run_id.as_str(), error = %ledger, "the ledger could not be told that the run panicked");
+        tracing::warn!(error = %ledger, "the ledger could not be told that the run panicked");
     }
     Err(error)
 }

@@ -18,6 +18,7 @@ pub mod findings;
 pub mod history;
 pub mod lease;
 pub mod lifecycle;
+pub mod measures;
 pub mod models;
 pub mod overrides;
 pub mod pictures;

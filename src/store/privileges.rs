@@ -18,7 +18,7 @@ use super::{Store, StoreError};
 /// A verb on a table that a command needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
-    /// `INSERT` or `UPDATE`.
+    /// `SELECT`, `INSERT` or `UPDATE`.
     pub verb: &'static str,
     /// The table.
     pub table: &'static str,
@@ -27,6 +27,16 @@ pub struct Need {
 
 /// The questions read nothing, so that a missing `SELECT` is not taken for a missing write.
 macro_rules! need {
+    (SELECT $table:literal) => {
+        Need {
+            verb: "SELECT",
+            table: $table,
+            question: Statement::portable(
+                concat!("may read ", $table),
+                concat!("SELECT 1 FROM ", $table, " WHERE 1 = 0"),
+            ),
+        }
+    };
     (INSERT $table:literal $column:literal) => {
         Need {
             verb: "INSERT",
@@ -54,6 +64,25 @@ macro_rules! need {
         }
     };
 }
+
+/// What every command reads.
+pub static READ: [Need; 15] = [
+    need!(SELECT "workout_summary"),
+    need!(SELECT "workout_classification_history"),
+    need!(SELECT "workout_ml_classifications"),
+    need!(SELECT "ml_model_registry"),
+    need!(SELECT "user_classification_feedback"),
+    need!(SELECT "pipeline_runs"),
+    need!(SELECT "pipeline_chunks"),
+    need!(SELECT "pipeline_lease"),
+    need!(SELECT "audit_segments"),
+    need!(SELECT "audit_leaves"),
+    need!(SELECT "audit_adopted"),
+    need!(SELECT "model_evaluations"),
+    need!(SELECT "model_feedback"),
+    need!(SELECT "quarantined_rows"),
+    need!(SELECT "backfill_windows"),
+];
 
 /// What an import writes.
 pub static IMPORT: [Need; 4] = [
@@ -102,6 +131,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`] where the store fails or takes no writes at all.
     pub async fn lacking(&self, needs: &'static [Need]) -> Result<Vec<String>, StoreError> {
+        self.lacking_of(needs, false).await
+    }
+
+    /// As [`Store::lacking`], of those tables that are there.
+    ///
+    /// # Errors
+    /// As [`Store::lacking`].
+    pub async fn lacking_where_there(&self, needs: &'static [Need]) -> Result<Vec<String>, StoreError> {
+        self.lacking_of(needs, true).await
+    }
+
+    async fn lacking_of(&self, needs: &'static [Need], may_be_absent: bool) -> Result<Vec<String>, StoreError> {
         let mut lacking = Vec::new();
         if self.db.dialect() == Dialect::Sqlite {
             return Ok(lacking);
@@ -111,6 +152,7 @@ impl Store {
                 // A server may find fault with the columns that the question leaves out, which it
                 // looks at only after the privileges.
                 Ok(_) | Err(DbError::Constraint { .. }) => {}
+                Err(DbError::MissingSchema { .. }) if may_be_absent => {}
                 Err(DbError::Privilege { .. }) => lacking.push(format!("{} on {}", need.verb, need.table)),
                 Err(error) => return Err(error.into()),
             }

@@ -6,8 +6,10 @@
 //!
 //! Must not know: what is good or bad about an answer.
 
+use std::collections::BTreeMap;
+
 use crate::db::error::DbError;
-use crate::db::statement::Statement;
+use crate::db::statement::{Dialect, Statement};
 use crate::db::value::{Params, Row};
 use crate::time::Timestamp;
 
@@ -18,6 +20,9 @@ static PROBE: Statement = Statement::per_dialect(
     include_str!("../../sql/mysql/probe.sql"),
     include_str!("../../sql/sqlite/probe.sql"),
 );
+
+static VARIABLES: Statement = Statement::portable("variables.sql", include_str!("../../sql/mysql/variables.sql"));
+static STATUS: Statement = Statement::portable("status.sql", include_str!("../../sql/mysql/status.sql"));
 
 /// A server's own account of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +45,28 @@ pub struct Probe {
     pub durability: i64,
     /// The server's clock.
     pub clock: Timestamp,
+    /// By how many seconds the server's own zone is ahead of UTC in winter and in summer; None where it cannot
+    /// be told.
+    pub zone_offsets: Option<(i64, i64)>,
+    /// What not every server has, by name: variables, and the connection's and the cluster's status. Empty on
+    /// SQLite.
+    pub more: BTreeMap<String, String>,
+}
+
+impl Probe {
+    /// One of [`Probe::more`], where the server has it and it says anything.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.more
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// True where a variable is there and on.
+    pub fn is_on(&self, name: &str) -> bool {
+        let is_on = |value: &str| value == "1" || value.eq_ignore_ascii_case("on");
+        self.variable(name).is_some_and(is_on)
+    }
 }
 
 fn decode(row: &Row<'_>) -> Result<Probe, DbError> {
@@ -53,6 +80,8 @@ fn decode(row: &Row<'_>) -> Result<Probe, DbError> {
         read_only: row.opt_int(6)?.unwrap_or(0) != 0,
         durability: row.opt_int(7)?.unwrap_or(0),
         clock: row.instant(8)?,
+        zone_offsets: row.opt_int(9)?.zip(row.opt_int(10)?),
+        more: BTreeMap::new(),
     })
 }
 
@@ -62,6 +91,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`].
     pub async fn probe(&self) -> Result<Option<Probe>, StoreError> {
-        self.row(&PROBE, &Params::none(), decode).await
+        let Some(mut probe) = self.row(&PROBE, &Params::none(), decode).await? else {
+            return Ok(None);
+        };
+        if self.db.dialect() == Dialect::MySql {
+            let pair = |row: &Row<'_>| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
+            for statement in [&VARIABLES, &STATUS] {
+                probe.more.extend(self.rows(statement, &Params::none(), pair).await?);
+            }
+        }
+        Ok(Some(probe))
     }
 }

@@ -180,7 +180,7 @@ fn raw(row: &Row<'_>, index: usize) -> Result<Option<Box<RawValue>>, DbError> {
         })
 }
 
-fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
+pub(super) fn decode(row: &Row<'_>) -> Result<LedgerRun, DbError> {
     let date = |index| Ok::<_, DbError>(row.opt_micros(index)?.map(|m| WorkoutDate::from_micros(m).to_string()));
     let count = |index| Ok::<_, DbError>(row.int(index)? as u64);
     let failure = match row.opt_string(26)? {

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tokio::task::JoinError;
+use tracing::{Instrument, info_span};
 
 use crate::audit::anchor::Anchor;
 use crate::audit::chain::{self, Link, Segment};
@@ -133,6 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::verify`]; [`StoreError::Spill`] where that place cannot be used.
+    #[tracing::instrument(name = "verify", skip_all)]
     pub async fn verify_against(
         &self,
         anchor: Option<&Anchor>,
@@ -159,7 +161,8 @@ impl Store {
     ) -> Result<Verification, StoreError> {
         let segments = self.segments().await?;
         let orphans = self.orphan_segments().await?;
-        let (gathered, settled) = self.read_everything(&segments, spill, on_rows).await?;
+        let everything = self.read_everything(&segments, spill, on_rows);
+        let (gathered, settled) = everything.instrument(info_span!("read")).await?;
 
         let mut findings = Findings::default();
         let broken = check_segments(&segments, &gathered.trees, &mut findings);
@@ -205,13 +208,15 @@ impl Store {
         let mut gathered = Gathered::new(segments, ranges, spill);
         let (mut readers, batches) = read::read(&self.db);
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let span = tracing::Span::current();
         let work = tokio::task::spawn_blocking(move || {
             let all = gathered.take_in(&batches, |rows| {
                 // Nobody listens where the caller has given up; then reading ends by itself.
                 let _ = told.send(rows);
             });
             drop((told, batches));
-            let settled = all.and_then(|()| settle(&gathered))?;
+            let settling = info_span!(parent: &span, "replay");
+            let settled = settling.in_scope(|| all.and_then(|()| settle(&gathered)))?;
             Ok((gathered, settled))
         });
         while let Some(rows) = heard.recv().await {

@@ -11,6 +11,7 @@ mod backfill;
 mod bad_input;
 mod benches;
 mod db;
+mod diagnosis;
 mod docs;
 mod fault;
 mod gate;

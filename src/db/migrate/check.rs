@@ -31,7 +31,7 @@ pub(super) fn check(found: &Snapshot, dialect: Dialect) -> Result<(), DbError> {
     }
 }
 
-fn check_applied(found: &Snapshot, applied: &AppliedMigration, dialect: Dialect) -> Result<(), DbError> {
+pub(super) fn check_applied(found: &Snapshot, applied: &AppliedMigration, dialect: Dialect) -> Result<(), DbError> {
     let refuse = |detail: String| {
         Err(DbError::Migration {
             version: applied.version,
@@ -41,7 +41,7 @@ fn check_applied(found: &Snapshot, applied: &AppliedMigration, dialect: Dialect)
     let newest = MIGRATIONS.last().map_or(0, |m| m.version);
     let Some(migration) = MIGRATIONS.iter().find(|m| m.version == applied.version) else {
         return refuse(format!(
-            "'{}' was applied on {} by a newer Paceline; this one knows migrations up to {newest}: use the newer one",
+            "'{}' was applied on {} by a newer Paceline; this one knows migrations up to {newest}; use the newer one",
             applied.name, applied.applied_at
         ));
     };
@@ -74,7 +74,12 @@ fn check_applied(found: &Snapshot, applied: &AppliedMigration, dialect: Dialect)
 }
 
 /// A table of a name that we would create: it must have our columns, or be left alone by its owner.
-fn check_columns(migration: &Migration, name: &str, columns: &[String], dialect: Dialect) -> Result<(), DbError> {
+pub(super) fn check_columns(
+    migration: &Migration,
+    name: &str,
+    columns: &[String],
+    dialect: Dialect,
+) -> Result<(), DbError> {
     let missing = migration.missing(columns, dialect);
     if missing.is_empty() {
         return Ok(());

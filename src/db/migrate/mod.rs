@@ -28,9 +28,16 @@ use crate::time::Timestamp;
 mod catalog;
 mod check;
 mod files;
+mod state;
+mod texts;
 
 use catalog::{Parent, Snapshot};
 use files::{Creates, MIGRATIONS, Migration};
+
+pub(super) use state::state;
+pub use state::{About, SchemaFault, SchemaState};
+pub use texts::TextColumn;
+pub(super) use texts::texts;
 
 /// The table that belongs to somebody else where it is already there.
 const WORKOUTS: &str = "workout_summary";

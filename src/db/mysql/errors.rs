@@ -31,8 +31,8 @@ fn kind(error: &ServerError) -> Kind {
         1044 | 1045 | 1049 | 1698 | 1129 | 1130 | 1251 | 1524 | 3118 | 4151 | 1820 | 1862 | 3159 => Kind::Denied,
         // Table, column, special or routine privilege; SUPER for triggers on a logging server; EXECUTE.
         1142 | 1143 | 1227 | 1419 | 1370 => Kind::Privilege,
-        // Table, column.
-        1146 | 1054 => Kind::MissingSchema,
+        // Table, column, trigger.
+        1146 | 1054 | 1360 => Kind::MissingSchema,
         1062 | 1586 => Kind::Duplicate,
         // Too many connections (server, user), shutdown, interrupted, killed, lock wait, deadlock, record changed,
         // aborted while waiting, cluster not ready, group replication certification.
@@ -176,7 +176,7 @@ mod tests {
         for (codes, kind) in [
             (&[1044, 1045, 1049, 1698][..], "Denied"),
             (&[1142, 1143, 1227, 1419, 1370], "Privilege"),
-            (&[1146, 1054], "MissingSchema"),
+            (&[1146, 1054, 1360], "MissingSchema"),
             (&[1062], "Duplicate"),
             (&[1205, 1213, 1020], "Transient"),
             (

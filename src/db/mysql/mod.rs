@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 use backon::Retryable;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Pool, PoolConstraints, PoolOpts, TxOpts};
+use tracing::Instrument;
 
 use super::error::DbError;
 use super::statement::{Batch, Dialect, Expect, Insert, Statement, Step, Transaction};
@@ -212,7 +213,8 @@ async fn begin<'c>(conn: &'c mut Conn, name: &str) -> Result<mysql_async::Transa
 /// Commits where the work succeeded, else rolls back.
 async fn finish<T>(open: mysql_async::Transaction<'_>, name: &str, result: Result<T, DbError>) -> Result<T, DbError> {
     if result.is_ok() {
-        open.commit().await.map_err(|e| errors::at_commit(name, &e))?;
+        let commit = open.commit().instrument(tracing::info_span!("commit"));
+        commit.await.map_err(|e| errors::at_commit(name, &e))?;
     } else {
         // Where the ROLLBACK does not arrive the connection is gone, and the server rolls back by itself.
         let _ = open.rollback().await;

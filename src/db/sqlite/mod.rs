@@ -168,7 +168,9 @@ impl Sqlite {
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(failed)?;
             let result = work(&open)?;
-            open.commit().map_err(failed)?;
+            tracing::info_span!("commit")
+                .in_scope(|| open.commit())
+                .map_err(failed)?;
             Ok(result)
         })
     }

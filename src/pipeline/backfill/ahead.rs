@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use tokio::task::{AbortHandle, JoinSet};
+use tracing::{Instrument, info_span};
 
 use crate::store::slices::Stretch;
 
@@ -141,9 +142,8 @@ impl Ahead {
             };
             let (number, preparer) = (self.handed_out + self.begun.len(), self.preparer.clone());
             let prepared = stretch.clone();
-            let task = self
-                .running
-                .spawn(async move { (number, preparer.prepare(&prepared).await) });
+            let prepare = async move { (number, preparer.prepare(&prepared).await) };
+            let task = self.running.spawn(prepare.instrument(info_span!("prepare")));
             self.begun.push_back(Begun {
                 window,
                 stretch: Some(stretch),

@@ -9,6 +9,8 @@
 //!
 //! Must not know: what was there before, or why a window is done at all.
 
+use tracing::Instrument;
+
 use crate::config::Pipeline;
 use crate::id::RunId;
 use crate::store::backfill::WindowKey;
@@ -108,7 +110,8 @@ impl<'a> Engine<'a> {
                 stopped = Err(error);
                 break;
             }
-            match self.window(job, &mut ahead).await {
+            let span = tracing::info_span!("window", window = %job.window);
+            match self.window(job, &mut ahead).instrument(span).await {
                 Ok(()) => self.completed += 1,
                 Err(Ended::Failed(error, attempts)) => {
                     ahead.skip_rest_of(position);

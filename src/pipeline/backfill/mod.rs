@@ -22,6 +22,8 @@ mod window;
 pub mod windows;
 mod work;
 
+use tracing::{Instrument, info_span};
+
 use crate::config::Pipeline;
 use crate::id::RunId;
 use crate::store::runs::{RunFailure, RunOutcome};
@@ -33,7 +35,7 @@ use crate::vocab::{RunStatus, Trigger};
 use super::lease::{self, Lease, Refused};
 use super::prepare::Options;
 use super::run::check_privileges;
-use super::{Ambient, RETRIES, RunError, adopt, memory, retrying};
+use super::{Ambient, RETRIES, RunError, adopt, memory, retrying, spans};
 use ahead::Cutting;
 pub use ahead::SLICE_ROWS;
 use engine::{Engine, Setup};
@@ -140,13 +142,25 @@ pub async fn backfill(
         return Ok(nothing(pipeline, options));
     }
     let run_id = RunId::generate(ambient.now(), (ambient.entropy)());
+    let span = spans::of_run(&run_id, &pipeline.name, Trigger::Backfill);
+    held(store, &run_id, pipeline, options, ambient).instrument(span).await
+}
+
+/// Takes the pipeline, does the backfill, and gives it back.
+async fn held(
+    store: &Store,
+    run_id: &RunId,
+    pipeline: &Pipeline,
+    options: &BackfillOptions,
+    ambient: &Ambient,
+) -> Result<BackfillReport, Failure> {
     let take_over = options.run.take_over;
-    let lease = match Lease::acquire(store, &pipeline.name, &run_id, take_over, ambient).await {
+    let lease = match Lease::acquire(store, &pipeline.name, run_id, take_over, ambient).await {
         Ok(lease) => lease,
         Err(Refused::Failed(error)) => return Err(error.into()),
         Err(Refused::Held(row)) => return Err(lease::held(&pipeline.name, &row).into()),
     };
-    let result = under(&lease, &run_id, pipeline, options, ambient).await;
+    let result = under(&lease, run_id, pipeline, options, ambient).await;
     lease.release(ambient.now()).await;
     result
 }
@@ -215,7 +229,7 @@ async fn under(
         (Ok(_), Err(error)) => Err(RunError::store("finish", error).into()),
         (Err(error), closed) => {
             if let Err(ledger) = closed {
-                tracing::warn!(run_id = run_id.as_str(), error = %ledger, "the ledger could not be told that the backfill failed");
+                tracing::warn!(error = %ledger, "the ledger could not be told that the backfill failed");
             }
             Err(error.into())
         }
@@ -231,11 +245,20 @@ async fn execute(
     totals: &mut Totals,
     ambient: &Ambient,
 ) -> Result<BackfillReport, RunError> {
-    retrying(RETRIES, || adopt::before_writing(store, ambient)).await?;
-    let scene = Scene::set(store, pipeline, options, resolved, ambient).await?;
+    retrying(RETRIES, || adopt::before_writing(store, ambient))
+        .instrument(info_span!("adopt"))
+        .await?;
+    let scene = Scene::set(store, pipeline, options, resolved, ambient);
+    let scene = scene.instrument(info_span!("choose")).await?;
     ambient.reached("after_train");
-    scene.gate(store, run_id, ambient).await?;
-    scene.activate(store, run_id, ambient).await?;
+    scene
+        .gate(store, run_id, ambient)
+        .instrument(info_span!("gate"))
+        .await?;
+    scene
+        .activate(store, run_id, ambient)
+        .instrument(info_span!("activate"))
+        .await?;
     ambient.reached("after_activate");
     let backfill_id = scene.enter(store, run_id, ambient).await?;
     ambient.reached("after_windows");
@@ -250,7 +273,7 @@ async fn execute(
         command: &options.command,
     });
     let rows = scene.rows_to_read(store).await?;
-    let worked = engine.work(&scene.jobs, rows).await;
+    let worked = engine.work(&scene.jobs, rows).instrument(info_span!("windows")).await;
     totals.clone_from(&engine.totals);
     let stopped = match worked {
         Ok(()) => None,

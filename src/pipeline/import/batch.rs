@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::ingest::{Accepted, IngestError, Reader, Record, Workout};
 use crate::store::quarantine::Quarantined;
 
-use super::super::{Kind, RunError};
+use super::super::{Kind, RunError, spans};
 
 /// Rows per transaction. A flush of the disk takes as long as writing a few thousand rows; ten times as many
 /// leave little of it, and twenty megabytes of memory are enough for them.
@@ -169,10 +169,11 @@ impl<R: Read + Send + 'static> Ahead<R> {
 }
 
 fn read_on<R: Read + Send + 'static>(mut reader: Reader<R>, file: Arc<str>) -> Reading<R> {
-    tokio::task::spawn_blocking(move || {
-        let batch = Batch::read_from(&mut reader, &file);
+    let read = move || {
+        let batch = tracing::info_span!("read").in_scope(|| Batch::read_from(&mut reader, &file));
         (reader, batch)
-    })
+    };
+    tokio::task::spawn_blocking(spans::carried(read))
 }
 
 #[cfg(test)]

@@ -207,7 +207,9 @@ fn four_hundred_thousand_workouts_in_one_window_take_no_more_memory_than_a_hundr
         for concurrency in ["1", "4"] {
             let (small, large) = (peak(100_000, concurrency), peak(400_000, concurrency));
             let store = if mariadb { "MariaDB" } else { "SQLite" };
-            eprintln!("{store}, --concurrency {concurrency}: {small} KiB for 100,000 workouts, {large} KiB for 400,000");
+            eprintln!(
+                "{store}, --concurrency {concurrency}: {small} KiB for 100,000 workouts, {large} KiB for 400,000"
+            );
             assert!(
                 large as f64 <= small as f64 * 1.2,
                 "{store}: {large} KiB against {small} KiB"

@@ -60,7 +60,8 @@ fn a_pipeline_file_is_refused_with_file_line_and_nearest_key() {
         for command in ["validate", "plan", "run"] {
             let outcome = paceline.refused(&[command, &path], 78, parts);
             assert!(outcome.stderr.contains("next: "), "{outcome}");
-            assert_eq!(outcome.stdout, "", "{text}");
+            // All that is wrong is what `validate` was asked for.
+            assert_eq!(outcome.stdout.is_empty(), command != "validate", "{text}");
         }
     }
 }

@@ -41,7 +41,7 @@ fn looking_at_a_store_that_is_not_there_creates_none() {
     for args in LOOKING.iter().chain(&[&["doctor"][..]]) {
         let outcome = paceline.run(args);
         outcome.expect(69, &["there is no store at", "paceline.db", "paceline migrate"]);
-        assert_eq!(outcome.stdout, "", "{args:?}");
+        assert_eq!(outcome.stdout.is_empty(), args[0] != "doctor", "{args:?}");
         assert_eq!(files_in(folder.path()), Vec::<String>::new(), "{args:?}");
     }
     let statements = paceline.ok(&["migrate", "--dry-run"]).stdout;

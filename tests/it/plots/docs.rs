@@ -72,7 +72,12 @@ fn run(folder: &Path, command: &str) -> String {
         .output()
         .expect("the binary starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(done.status.success(), "{command}: {}{}", text(&done.stdout), text(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{command}: {}{}",
+        text(&done.stdout),
+        text(&done.stderr)
+    );
     text(&done.stdout)
 }
 
@@ -94,7 +99,10 @@ fn assert_shown(command: &str, shown: &[String], output: &str) {
         assert!(found, "`{command}` does not print\n{wanted}\n\n{output}");
         anywhere = false;
     }
-    assert!(anywhere || printed.next().is_none() || shown.is_empty(), "`{command}` prints more\n{output}");
+    assert!(
+        anywhere || printed.next().is_none() || shown.is_empty(),
+        "`{command}` prints more\n{output}"
+    );
 }
 
 #[test]
@@ -113,13 +121,23 @@ fn the_page_shows_what_its_commands_print_and_draw() {
     assert!(drawn.len() >= 5, "{drawn:?}");
     for name in &drawn {
         let svg = std::fs::read_to_string(folder.path().join(name)).expect("a picture");
-        assert!(svg.len() < 120_000, "{name}: {} bytes are too many to commit", svg.len());
+        assert!(
+            svg.len() < 120_000,
+            "{name}: {} bytes are too many to commit",
+            svg.len()
+        );
         assert_committed(&plots.join(name), &svg);
-        assert!(PAGE.contains(&format!("](plots/{name})")), "the page does not show {name}");
+        assert!(
+            PAGE.contains(&format!("](plots/{name})")),
+            "the page does not show {name}"
+        );
     }
     for entry in std::fs::read_dir(&plots).expect("docs/plots") {
         let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
-        assert!(drawn.contains(&name), "docs/plots/{name} is made by no command of the page");
+        assert!(
+            drawn.contains(&name),
+            "docs/plots/{name} is made by no command of the page"
+        );
     }
 }
 

@@ -26,7 +26,10 @@ impl Picture {
         let root = document.root_element();
         assert_eq!(root.tag_name().name(), "svg");
         assert_eq!(root.tag_name().namespace(), Some("http://www.w3.org/2000/svg"));
-        assert_eq!((root.attribute("width"), root.attribute("height")), (Some("800"), Some("500")));
+        assert_eq!(
+            (root.attribute("width"), root.attribute("height")),
+            (Some("800"), Some("500"))
+        );
         let shapes = root.descendants().filter(|node| node.is_element()).skip(1);
         let shape = |node: roxmltree::Node<'_, '_>| Shape {
             tag: node.tag_name().name().to_owned(),
@@ -62,7 +65,10 @@ impl Picture {
             let known = ["title", "desc", "rect", "circle", "line", "polyline", "polygon", "text"];
             assert!(known.contains(&shape.tag.as_str()), "{shape:?}");
             assert!(
-                shape.attributes.keys().all(|name| !name.starts_with("on") && name != "href"),
+                shape
+                    .attributes
+                    .keys()
+                    .all(|name| !name.starts_with("on") && name != "href"),
                 "{shape:?}"
             );
         }
@@ -100,7 +106,9 @@ impl Shape {
 
     /// The same as a number.
     pub fn number(&self, name: &str) -> f64 {
-        self.get(name).parse().unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"))
+        self.get(name)
+            .parse()
+            .unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"))
     }
 
     /// The points of a line or a polygon, in pixels.

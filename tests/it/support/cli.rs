@@ -28,9 +28,10 @@ const LEDGER: &str = "pipeline_runs";
 const LEASE: &str = "pipeline_lease";
 
 /// What would change a command behind a test's back.
-const INHERITED: [&str; 4] = [
+const INHERITED: [&str; 5] = [
     "RUST_LOG",
     "PACELINE_CRASH_AT",
+    "PACELINE_PANIC_AT",
     "PACELINE_HOLD_AT",
     "PACELINE_HOLD_FILE",
 ];

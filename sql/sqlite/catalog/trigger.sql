@@ -1,0 +1,4 @@
+-- Whether a trigger is there.
+SELECT COUNT(*)
+FROM sqlite_schema
+WHERE type = 'trigger' AND name = :name
