@@ -339,8 +339,13 @@ fn a_scheduler_answers_and_is_not_held_up_by_who_asks() {
             let (status, headers, body) = get(port, "/metrics")?;
             assert_eq!(status, "HTTP/1.1 200 OK");
             assert!(headers.contains("content-type: text/plain; version=0.0.4"), "{headers}");
-            body.contains("paceline_run_last_success{pipeline=\"nightly\"} 1")
-                .then_some(body)
+            // The second answer at least: the endpoint has counted the first one, and the scheduler has seen the end.
+            let shown = [
+                "paceline_run_last_success{pipeline=\"nightly\"} 1",
+                "paceline_schedule_running{pipeline=\"nightly\"} 0",
+                "paceline_http_requests_total{",
+            ];
+            shown.iter().all(|part| body.contains(part)).then_some(body)
         });
         promtool(&page);
         assert_documented(&page);
