@@ -31,6 +31,8 @@ use spans::Spans;
 
 /// Our own spans and events have targets that begin with this.
 const OURS: &str = "paceline";
+/// The name of the span of what goes on beside a run.
+const BESIDE: &str = "beside";
 /// The field by which a span says which run it is of.
 const RUN_ID: &str = "run_id";
 
@@ -64,8 +66,9 @@ pub fn init(options: &TelemetryOptions) -> Result<Telemetry> {
     let spans = (trace.is_some() || options.stages).then(|| Spans::new(trace));
     let mut layers: Vec<BoxedLayer> = vec![RunIds.with_filter(of_a_run()).boxed()];
     if let Some(spans) = &spans {
-        let stages = filter_fn(|it: &Metadata<'_>| it.is_span() && it.target().starts_with(OURS))
-            .with_max_level_hint(LevelFilter::INFO);
+        // What goes on beside a run is no stage of it.
+        let is_stage = |it: &Metadata<'_>| it.is_span() && it.target().starts_with(OURS) && it.name() != BESIDE;
+        let stages = filter_fn(is_stage).with_max_level_hint(LevelFilter::INFO);
         layers.push(spans.clone().with_filter(stages).boxed());
     }
     layers.push(lines(options));
@@ -107,12 +110,17 @@ fn of_a_run() -> FilterFn<fn(&Metadata<'_>) -> bool> {
     filter.with_max_level_hint(LevelFilter::ERROR)
 }
 
-/// A panic as a line like any other: whoever reads JSON must not meet prose.
+/// A panic as a line like any other: whoever reads JSON must not meet prose. Where the filter holds the line back
+/// it is prose all the same, or the process would end without a word.
 fn panics_as_lines() {
-    std::panic::set_hook(Box::new(|panic| {
+    let prose = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !tracing::enabled!(Level::ERROR) {
+            return prose(panic);
+        }
         let what = panic.payload_as_str().unwrap_or("without a message");
         let at = panic.location().map(ToString::to_string);
-        tracing::error!(target: "paceline::panic", at, "panicked: {what}");
+        tracing::error!(at, "panicked: {what}");
     }));
 }
 

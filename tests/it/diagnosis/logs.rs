@@ -116,13 +116,14 @@ fn a_panic_of_a_scheduled_run_is_a_line_like_any_other() {
             .lines()
             .map(|line| serde_json::from_str(line).expect("JSON"))
             .collect();
-        let panicked = lines
-            .iter()
-            .find(|line| line["target"] == "paceline::panic")
-            .expect("a line");
+        let panicked = lines.iter().find(|line| line["at"].is_string()).expect("a line");
         let id = run_id(paceline);
         assert_eq!(panicked["run_id"], id.as_str(), "{panicked}");
         assert_eq!(panicked["level"], "ERROR");
+        assert!(
+            panicked["message"].as_str().expect("text").starts_with("panicked: "),
+            "{panicked}"
+        );
         assert!(
             panicked["at"].as_str().expect("a place").contains("points.rs"),
             "{panicked}"

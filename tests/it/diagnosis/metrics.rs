@@ -279,6 +279,28 @@ fn a_label_that_holds_anything_is_escaped() {
     );
 }
 
+/// The page of the documentation names each figure, with its labels.
+fn assert_documented(page: &str) {
+    let documentation = include_str!("../../../docs/metrics.md");
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let (name, rest) = line.split_once(['{', ' ']).expect("a name");
+        let row = documentation
+            .lines()
+            .find(|row| row.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/metrics.md does not name {name}"));
+        for label in rest
+            .split(['{', ','])
+            .filter_map(|part| part.split_once("=\""))
+            .map(|(label, _)| label)
+        {
+            assert!(
+                row.contains(&format!("`{label}`")),
+                "{name} has the label {label}: {row}"
+            );
+        }
+    }
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").port()
@@ -317,10 +339,16 @@ fn a_scheduler_answers_and_is_not_held_up_by_who_asks() {
             let (status, headers, body) = get(port, "/metrics")?;
             assert_eq!(status, "HTTP/1.1 200 OK");
             assert!(headers.contains("content-type: text/plain; version=0.0.4"), "{headers}");
-            body.contains("paceline_run_last_success{pipeline=\"nightly\"} 1")
-                .then_some(body)
+            // The second answer at least: the endpoint has counted the first one, and the scheduler has seen the end.
+            let shown = [
+                "paceline_run_last_success{pipeline=\"nightly\"} 1",
+                "paceline_schedule_running{pipeline=\"nightly\"} 0",
+                "paceline_http_requests_total{",
+            ];
+            shown.iter().all(|part| body.contains(part)).then_some(body)
         });
         promtool(&page);
+        assert_documented(&page);
         let samples = parse(&page);
         is(&samples, "paceline_store_up", 1.0);
         is(

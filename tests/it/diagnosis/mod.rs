@@ -39,8 +39,14 @@ impl Diagnosis {
         let findings: Vec<Value> = serde_json::from_str(&outcome.stdout).unwrap_or_else(|e| panic!("{e}: {outcome}"));
         let table = paceline.run(&["doctor"]);
         assert_eq!(table.code, outcome.code, "{table}");
+        let documentation = include_str!("../../../docs/diagnosis.md");
         for found in &findings {
             let check = found["check"].as_str().expect("a check");
+            let row = format!("| `{check}` |");
+            assert!(
+                documentation.contains(&row),
+                "docs/diagnosis.md does not name '{check}'"
+            );
             assert!(table.stdout.contains(check), "{check} is not in the table: {table}");
         }
         Self { outcome, findings }

@@ -165,6 +165,14 @@ fn the_stages_of_a_run_are_there_nested_and_add_up() {
         assert!(import.end <= run.start, "the import comes first");
         assert!(bars.iter().any(|bar| bar.name == "read" && import.holds(bar)));
         assert!(bars.iter().all(|bar| bar.args.get("unfinished").is_none()), "{bars:?}");
+        let documentation = include_str!("../../../docs/diagnosis.md");
+        for bar in &bars {
+            assert!(
+                documentation.contains(&format!("`{}`", bar.name)),
+                "docs/diagnosis.md does not name {}",
+                bar.name
+            );
+        }
     });
 }
 
