@@ -113,7 +113,16 @@ mod tests {
 
     #[test]
     fn counts_end_at_a_round_number_and_have_few_ticks() {
-        for (most, step) in [(0, 1), (1, 1), (5, 1), (6, 2), (17, 5), (100, 20), (101, 50), (2_983, 1_000)] {
+        for (most, step) in [
+            (0, 1),
+            (1, 1),
+            (5, 1),
+            (6, 2),
+            (17, 5),
+            (100, 20),
+            (101, 50),
+            (2_983, 1_000),
+        ] {
             assert_eq!(round_step(most), step, "{most}");
             let axis = Axis::counts("workouts", most);
             assert!(

@@ -42,7 +42,10 @@ fn figure(heading: &Heading, counts: &[Binned], without: u64) -> Figure {
         heights.iter().flatten().copied().max().unwrap_or(0),
     );
     // A bin's bars leave a sixth of it free, so that bins can be told apart.
-    let (bin, bar) = (1.0 / BINS as f64, 1.0 / (BINS as f64 * 1.2 * labels.len().max(1) as f64));
+    let (bin, bar) = (
+        1.0 / BINS as f64,
+        1.0 / (BINS as f64 * 1.2 * labels.len().max(1) as f64),
+    );
     let mut marks = Vec::new();
     for (place, (label, heights)) in labels.iter().zip(&heights).enumerate() {
         for (i, height) in heights.iter().enumerate().filter(|(_, height)| **height > 0) {
@@ -103,7 +106,10 @@ mod tests {
             })
             .collect();
         assert_eq!(bars.iter().map(|b| b.2).collect::<Vec<_>>(), [904.0, 1.0, 2.0]);
-        assert!(bars[0].0 >= 0.95 && bars[0].1 <= bars[1].0 + 1e-12 && bars[1].1 < 1.0, "{bars:?}");
+        assert!(
+            bars[0].0 >= 0.95 && bars[0].1 <= bars[1].0 + 1e-12 && bars[1].1 < 1.0,
+            "{bars:?}"
+        );
         assert!(bars[2].0 >= 0.55 && bars[2].1 <= 0.6, "{bars:?}");
         assert_eq!(figure.about[1], "3 verdicts without a confidence are not shown");
     }

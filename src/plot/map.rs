@@ -10,7 +10,7 @@
 
 use super::axis::Axis;
 use super::sample::{Dot, Sample};
-use super::{BLACK, Entry, Figure, Heading, Ink, Mark, Point, PlotError, Swatch, canvas, in_order};
+use super::{BLACK, Entry, Figure, Heading, Ink, Mark, PlotError, Point, Swatch, canvas, in_order};
 use crate::stage::boundary::{Slice, Stretch, slice};
 use crate::stage::model::Model;
 use crate::vocab::Label;
@@ -103,11 +103,7 @@ fn slices(model: &Model, x: (f64, f64), y: (f64, f64)) -> Vec<Slice> {
 
 /// Neighbouring columns with the same labels in the same order, and the distance at which the next group
 /// begins, or `end`.
-fn groups<'a>(
-    slices: &'a [Slice],
-    of: fn(&Slice) -> &[Stretch],
-    end: f64,
-) -> impl Iterator<Item = (&'a [Slice], f64)> {
+fn groups(slices: &[Slice], of: fn(&Slice) -> &[Stretch], end: f64) -> impl Iterator<Item = (&[Slice], f64)> {
     let alike = move |a: &Slice, b: &Slice| of(a).iter().map(|s| s.label).eq(of(b).iter().map(|s| s.label));
     let groups: Vec<&[Slice]> = slices.chunk_by(alike).collect();
     let mut ends: Vec<f64> = groups.iter().skip(1).map(|group| group[0].distance_mi).collect();
@@ -261,7 +257,10 @@ mod tests {
 
     #[test]
     fn the_axes_hold_every_workout_and_never_more_than_a_model_speaks_on() {
-        let figure = of(&sample(&[(0.01, 59.9, "real_run", false), (49.0, 1.1, "real_run", false)]));
+        let figure = of(&sample(&[
+            (0.01, 59.9, "real_run", false),
+            (49.0, 1.1, "real_run", false),
+        ]));
         let near = |x: f64, y: f64| (x - y).abs() < 1e-12;
         let (x, y) = (&figure.x, &figure.y);
         assert!(near(x.low(), 0.02) && near(x.high(), 50.0), "{x:?}");

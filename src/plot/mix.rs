@@ -174,10 +174,12 @@ impl Span {
         let steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
         let every = steps.into_iter().find(|every| years / every <= 10).unwrap_or(1_000);
         let from = (self.first + 11).div_euclid(12);
-        let ticks = (from..=last.div_euclid(12)).filter(|year| year % every == 0).map(|year| {
-            let at = f64::from(year * 12 - self.first) / f64::from(self.step);
-            (at, year.to_string())
-        });
+        let ticks = (from..=last.div_euclid(12))
+            .filter(|year| year % every == 0)
+            .map(|year| {
+                let at = f64::from(year * 12 - self.first) / f64::from(self.step);
+                (at, year.to_string())
+            });
         Axis::linear(title, range, ticks)
     }
 }

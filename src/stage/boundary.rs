@@ -161,7 +161,10 @@ mod tests {
         assert!(near(found.likelier[0].pace_to, libm::sqrt(200.0)), "{found:?}");
         // The band: log-odds of ln 1.5 either way, with a slope of ln 2 / sigma^2.
         let half = libm::log(1.5) * 0.04 / libm::log(2.0);
-        assert!(near(found.labels[1].pace_to, libm::sqrt(200.0) * libm::exp(-half)), "{found:?}");
+        assert!(
+            near(found.labels[1].pace_to, libm::sqrt(200.0) * libm::exp(-half)),
+            "{found:?}"
+        );
         assert_eq!((found.labels[0].pace_from, found.labels[4].pace_to), (1.0, 60.0));
     }
 
@@ -176,16 +179,26 @@ mod tests {
             let found = slice(&model(Some(steep)), distance, [8.0, 30.0]);
             assert_eq!(labels(&found.labels), ["real_run", "mixed", "pup_walk"], "{found:?}");
             let boundary = steep.boundary_pace(distance).expect("pace decides");
-            assert!((found.likelier[0].pace_to - boundary).abs() < 1e-9, "{found:?} for {boundary}");
+            assert!(
+                (found.likelier[0].pace_to - boundary).abs() < 1e-9,
+                "{found:?} for {boundary}"
+            );
         }
     }
 
     #[test]
     fn a_stretch_ends_where_the_bounds_do() {
         let far = slice(&model(None), 48.0, [1.0, 60.0]);
-        assert_eq!(far.labels.last().map(|s| s.pace_to), Some(30.0), "1,440 minutes over 48 miles");
+        assert_eq!(
+            far.labels.last().map(|s| s.pace_to),
+            Some(30.0),
+            "1,440 minutes over 48 miles"
+        );
         assert_eq!(slice(&model(None), 51.0, [1.0, 60.0]).labels, []);
-        assert_eq!(slice(&Model::fallback_only(&Params::default()), 3.0, [1.0, 60.0]).labels, []);
+        assert_eq!(
+            slice(&Model::fallback_only(&Params::default()), 3.0, [1.0, 60.0]).labels,
+            []
+        );
         assert_eq!(slice(&model(None), 3.0, [60.0, 1.0]).likelier, []);
     }
 }

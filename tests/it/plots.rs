@@ -91,7 +91,11 @@ impl Scale {
     fn of(picture: &Picture) -> Self {
         let circles = picture.plane("circle");
         let at = |i: usize| (circles[i].number("cx"), circles[i].number("cy"));
-        let (low, high) = if at(0).0 < at(1).0 { (at(0), at(1)) } else { (at(1), at(0)) };
+        let (low, high) = if at(0).0 < at(1).0 {
+            (at(0), at(1))
+        } else {
+            (at(1), at(0))
+        };
         let line = |p: (f64, f64), v: (f64, f64)| {
             let slope = (v.1.ln() - v.0.ln()) / (p.1 - p.0);
             (v.0.ln() - slope * p.0, slope)
@@ -108,8 +112,8 @@ impl Scale {
     }
 }
 
-/// Relative steps in pace to either side of a line: two pixels, to which everything is rounded.
-const ASIDE: f64 = 0.012;
+/// Relative steps in pace to either side of a line: two or three pixels.
+const ASIDE: f64 = 0.01;
 
 #[test]
 fn the_boundary_is_where_the_model_puts_it() {
@@ -121,7 +125,7 @@ fn the_boundary_is_where_the_model_puts_it() {
         let lines: Vec<_> = picture
             .plane("polyline")
             .into_iter()
-            .filter(|line| line.get("stroke-width") == "2")
+            .filter(|line| line.number("stroke-width") == 2.0)
             .collect();
         assert!(!lines.is_empty(), "{name}: no boundary");
         let mut checked = 0;
@@ -221,7 +225,11 @@ fn bars_are_as_high_as_their_counts() {
     let height = |i: usize| bars[i].number("height");
     let pixels = height(3) / 20.0;
     for (i, counted) in [(0, 10.0), (1, 4.0), (2, 12.0)] {
-        assert!((height(i) - counted * pixels).abs() <= 1.0, "bar {i}: {} pixels", height(i));
+        assert!(
+            (height(i) - counted * pixels).abs() <= 1.0,
+            "bar {i}: {} pixels",
+            height(i)
+        );
     }
     // Walks stand on the runs of their month.
     assert_eq!(bars[1].number("y"), bars[2].number("y") + height(2));
@@ -297,7 +305,10 @@ fn without_data_each_picture_says_so() {
             reliability(&heading(), &calibration(&[])).expect("a picture"),
             "Nobody has answered in this time.",
         ),
-        (drawn_map(&model, &Sample::default()), "Nothing is classified in this time."),
+        (
+            drawn_map(&model, &Sample::default()),
+            "Nothing is classified in this time.",
+        ),
     ] {
         let picture = Picture::parse(&svg);
         assert!(picture.says(says), "{says}: {svg}");
@@ -310,7 +321,10 @@ fn small_pictures() -> [(&'static str, String); 6] {
     let two_years = (0..24).flat_map(|i| {
         let month = format!("{}-{:02}", 2016 + i / 12, i % 12 + 1);
         let walks = if i < 16 { 1 } else { 14 + i as u64 % 5 };
-        [monthly(&month, "real_run", 12 - i as u64 / 3), monthly(&month, "pup_walk", walks)]
+        [
+            monthly(&month, "real_run", 12 - i as u64 / 3),
+            monthly(&month, "pup_walk", walks),
+        ]
     });
     let binned = |label: &str, bin, count| Binned {
         label: label.to_owned(),
@@ -372,7 +386,11 @@ fn assert_committed(path: &Path, found: &str) {
     }
     let again = "PACELINE_BLESS=1 makes it again; look at it before you commit it";
     let committed = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}; {again}", path.display()));
-    assert!(committed == found, "{} is not what is drawn now; {again}", path.display());
+    assert!(
+        committed == found,
+        "{} is not what is drawn now; {again}",
+        path.display()
+    );
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Units of a file to a pixel.
+const FINE: f64 = 4.0;
+
 /// The plane between the axes, in pixels: right of the labels of the y axis, left of the legend, below the
 /// title. `plot::canvas` leaves this room.
 const PLANE: [f64; 4] = [60.0, 636.0, 72.0, 452.0];
@@ -26,7 +29,11 @@ impl Picture {
         let root = document.root_element();
         assert_eq!(root.tag_name().name(), "svg");
         assert_eq!(root.tag_name().namespace(), Some("http://www.w3.org/2000/svg"));
-        assert_eq!((root.attribute("width"), root.attribute("height")), (Some("800"), Some("500")));
+        assert_eq!(
+            (root.attribute("width"), root.attribute("height")),
+            (Some("800"), Some("500"))
+        );
+        assert_eq!(root.attribute("viewBox"), Some("0 0 3200 2000"));
         let shapes = root.descendants().filter(|node| node.is_element()).skip(1);
         let shape = |node: roxmltree::Node<'_, '_>| Shape {
             tag: node.tag_name().name().to_owned(),
@@ -62,7 +69,10 @@ impl Picture {
             let known = ["title", "desc", "rect", "circle", "line", "polyline", "polygon", "text"];
             assert!(known.contains(&shape.tag.as_str()), "{shape:?}");
             assert!(
-                shape.attributes.keys().all(|name| !name.starts_with("on") && name != "href"),
+                shape
+                    .attributes
+                    .keys()
+                    .all(|name| !name.starts_with("on") && name != "href"),
                 "{shape:?}"
             );
         }
@@ -98,9 +108,13 @@ impl Shape {
             .unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
-    /// The same as a number.
+    /// The same as a number of pixels.
     pub fn number(&self, name: &str) -> f64 {
-        self.get(name).parse().unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"))
+        let units: f64 = self
+            .get(name)
+            .parse()
+            .unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"));
+        units / FINE
     }
 
     /// The points of a line or a polygon, in pixels.
@@ -109,7 +123,8 @@ impl Shape {
         pairs
             .map(|pair| {
                 let (x, y) = pair.split_once(',').expect("x,y");
-                (x.parse().expect("x"), y.parse().expect("y"))
+                let pixels = |text: &str| text.parse::<f64>().expect("a number") / FINE;
+                (pixels(x), pixels(y))
             })
             .collect()
     }
