@@ -103,7 +103,7 @@ fn slices(model: &Model, x: (f64, f64), y: (f64, f64)) -> Vec<Slice> {
 
 /// Neighbouring columns with the same labels in the same order, and the distance at which the next group
 /// begins, or `end`.
-fn groups<'a>(slices: &'a [Slice], of: fn(&Slice) -> &[Stretch], end: f64) -> impl Iterator<Item = (&'a [Slice], f64)> {
+fn groups(slices: &[Slice], of: fn(&Slice) -> &[Stretch], end: f64) -> impl Iterator<Item = (&[Slice], f64)> {
     let alike = move |a: &Slice, b: &Slice| of(a).iter().map(|s| s.label).eq(of(b).iter().map(|s| s.label));
     let groups: Vec<&[Slice]> = slices.chunk_by(alike).collect();
     let mut ends: Vec<f64> = groups.iter().skip(1).map(|group| group[0].distance_mi).collect();

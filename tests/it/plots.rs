@@ -112,8 +112,8 @@ impl Scale {
     }
 }
 
-/// Relative steps in pace to either side of a line: two pixels, to which everything is rounded.
-const ASIDE: f64 = 0.012;
+/// Relative steps in pace to either side of a line: two or three pixels.
+const ASIDE: f64 = 0.01;
 
 #[test]
 fn the_boundary_is_where_the_model_puts_it() {
@@ -125,7 +125,7 @@ fn the_boundary_is_where_the_model_puts_it() {
         let lines: Vec<_> = picture
             .plane("polyline")
             .into_iter()
-            .filter(|line| line.get("stroke-width") == "2")
+            .filter(|line| line.number("stroke-width") == 2.0)
             .collect();
         assert!(!lines.is_empty(), "{name}: no boundary");
         let mut checked = 0;

@@ -145,7 +145,7 @@ fn the_page_shows_what_its_commands_print_and_draw() {
 struct Learnt {
     without: f64,
     queue: [f64; 2],
-    random: [f64; 2],
+    random: [f64; 3],
 }
 
 /// Draws of random answers; their mean is what the page says.
@@ -160,7 +160,7 @@ fn learnt(person: &Person) -> Learnt {
     Learnt {
         without: curve[0].forced,
         queue: [curve[1].forced, curve[2].forced],
-        random: [random(10), random(50)],
+        random: [random(10), random(25), random(50)],
     }
 }
 
@@ -189,7 +189,7 @@ fn after_random(person: &Person, count: usize, seed: u64) -> f64 {
 }
 
 #[test]
-fn ten_answers_of_the_queue_are_worth_as_many_random_ones_as_the_page_says() {
+fn answers_of_the_queue_are_worth_what_the_page_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/slow_sample.csv");
     let found = learnt(&Person::read(&path).expect("a committed file"));
     let mut table = String::new();
@@ -198,10 +198,20 @@ fn ten_answers_of_the_queue_are_worth_as_many_random_ones_as_the_page_says() {
         ("5 from the queue", found.queue[0]),
         ("10 from the queue", found.queue[1]),
         ("10 at random", found.random[0]),
-        ("50 at random", found.random[1]),
+        ("25 at random", found.random[1]),
+        ("50 at random", found.random[2]),
     ] {
         let _ = writeln!(table, "| {answers} | {:.1} % |", share * 100.0);
     }
     assert!(PAGE.contains(&table), "the page must say:\n{table}");
-    assert!(found.queue[1] >= found.random[1], "{table}");
+    // What is claimed of any history, whatever the figures of this one: far better than as many at random, and
+    // within two workouts of 200 of five times as many.
+    assert!(
+        found.queue.iter().all(|share| *share > found.random[0] + 0.03),
+        "{table}"
+    );
+    assert!(
+        found.queue.iter().all(|share| *share >= found.random[2] - 0.01),
+        "{table}"
+    );
 }

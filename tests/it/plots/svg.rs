@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Units of a file to a pixel.
+const FINE: f64 = 4.0;
+
 /// The plane between the axes, in pixels: right of the labels of the y axis, left of the legend, below the
 /// title. `plot::canvas` leaves this room.
 const PLANE: [f64; 4] = [60.0, 636.0, 72.0, 452.0];
@@ -30,6 +33,7 @@ impl Picture {
             (root.attribute("width"), root.attribute("height")),
             (Some("800"), Some("500"))
         );
+        assert_eq!(root.attribute("viewBox"), Some("0 0 3200 2000"));
         let shapes = root.descendants().filter(|node| node.is_element()).skip(1);
         let shape = |node: roxmltree::Node<'_, '_>| Shape {
             tag: node.tag_name().name().to_owned(),
@@ -104,11 +108,13 @@ impl Shape {
             .unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
-    /// The same as a number.
+    /// The same as a number of pixels.
     pub fn number(&self, name: &str) -> f64 {
-        self.get(name)
+        let units: f64 = self
+            .get(name)
             .parse()
-            .unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"))
+            .unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"));
+        units / FINE
     }
 
     /// The points of a line or a polygon, in pixels.
@@ -117,7 +123,8 @@ impl Shape {
         pairs
             .map(|pair| {
                 let (x, y) = pair.split_once(',').expect("x,y");
-                (x.parse().expect("x"), y.parse().expect("y"))
+                let pixels = |text: &str| text.parse::<f64>().expect("a number") / FINE;
+                (pixels(x), pixels(y))
             })
             .collect()
     }
