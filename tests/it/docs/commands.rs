@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{held_against, root};
+use super::{BLESS, held_against, root};
 use crate::support::cli::{Paceline, on_new_sqlite};
 
 /// The files of a folder with their texts.
@@ -38,10 +38,12 @@ fn the_page_of_every_command_is_the_one_that_its_definition_makes() {
     for (name, text) in &made {
         held_against(&committed.join(name), text, "docs::commands");
     }
-    let left: Vec<String> = texts(&committed)
-        .into_keys()
-        .filter(|name| !made.contains_key(name))
-        .collect();
+    let mut left: Vec<String> = texts(&committed).into_keys().collect();
+    left.retain(|name| !made.contains_key(name));
+    if std::env::var_os(BLESS).is_some() {
+        let gone = |name: String| std::fs::remove_file(committed.join(name)).expect("a page of a command that is gone");
+        left.drain(..).for_each(gone);
+    }
     assert!(left.is_empty(), "pages of commands that are gone: {left:?}");
 }
 

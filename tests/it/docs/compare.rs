@@ -61,7 +61,7 @@ fn id(text: &str, prefix: &str, stands_for: &'static str) -> Option<(usize, &'st
 
 /// `2026-01-02`, `2026-01-02T03:04:05.678901Z`.
 fn instant(text: &str) -> Option<(usize, &'static str)> {
-    let shape = text.get(..10)?.bytes().enumerate();
+    let mut shape = text.get(..10)?.bytes().enumerate();
     let fits = |(at, c): (usize, u8)| {
         if at == 4 || at == 7 {
             c == b'-'
@@ -69,7 +69,7 @@ fn instant(text: &str) -> Option<(usize, &'static str)> {
             c.is_ascii_digit()
         }
     };
-    let is_date = shape.map(fits).all(|fits| fits);
+    let is_date = shape.all(fits);
     let year: u32 = text.get(..4)?.parse().ok()?;
     if !is_date || year < THIS_YEAR {
         return None;
