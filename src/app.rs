@@ -10,6 +10,7 @@
 
 mod points;
 mod process;
+mod shelf;
 mod signals;
 
 use std::io::Write;
@@ -175,6 +176,7 @@ fn db_error(error: DbError) -> RunError {
 }
 
 pub use points::{CRASH_AT, HOLD_AT, HOLD_FILE};
+pub use shelf::{made_folder, shelf};
 pub use signals::{signals, stop_at_signals};
 
 fn system_now() -> Timestamp {

@@ -9,6 +9,7 @@
 //! Must not know: SQL, and how verdicts are made.
 
 mod admin;
+mod archive;
 mod backfill;
 mod doctor;
 pub mod exit;
@@ -113,6 +114,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Proves history rows of a workout to somebody without the database.
     Prove(prove::ProveArgs),
+    /// Moves old history into Parquet files with what proves it, and back.
+    Archive(archive::ArchiveArgs),
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
@@ -134,6 +137,7 @@ impl Command {
             | Self::Prove(_)
             | Self::Validate(_) => false,
             Self::Schedule(args) => args.is_list(),
+            Self::Archive(args) => args.is_list(),
             Self::Plan(args) => args.is_list(),
             Self::Feedback(args) => args.is_list(),
             Self::Override(args) => args.is_list(),
@@ -225,6 +229,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::State(args) => state::state(&app, &args, output).await,
         Command::Verify(args) => verify::verify(&app, &args, &progress, output).await,
         Command::Prove(args) => prove::prove(&app, &args, output).await,
+        Command::Archive(args) => archive::archive(&app, &args, output).await,
         Command::Validate(args) => admin::validate(&app, &args, output),
         Command::Doctor => doctor::doctor(&app, output).await,
         Command::Completions(args) => admin::completions(&args),

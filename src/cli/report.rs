@@ -17,6 +17,7 @@ use crate::store::Store;
 use crate::store::report::{AccuracyRow, ChangesRow, ModelsRow, OverrideRow, StatsRow};
 use crate::time::Timestamp;
 
+use super::archive::warn_of_archived;
 use super::exit;
 use super::output::{Output, Rows, json, line, list, number, text};
 
@@ -83,6 +84,12 @@ impl DaysArgs {
 /// Prints a report.
 pub async fn report(app: &App, args: &ReportArgs, output: Output) -> Result<()> {
     let store = app.store(Access::Read).await?;
+    match &args.report {
+        Report::Changes(range) => warn_of_archived(&store, range.from).await?,
+        Report::Stats(args) => warn_of_archived(&store, args.from).await?,
+        Report::Overrides => warn_of_archived(&store, None).await?,
+        Report::Models | Report::Accuracy(_) | Report::Calibration(_) => {}
+    }
     match &args.report {
         Report::Changes(range) => changes(&store, range, output).await,
         Report::Overrides => overrides(&store, output).await,
