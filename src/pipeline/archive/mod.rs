@@ -248,12 +248,12 @@ async fn under(
         make::finish(store, archive, shelf, ambient).await?;
         files.push(ArchivedFile::from(archive));
     }
-    let mut archive_id = archives.all.last().map_or(0, |archive| archive.record.archive_id);
-    for stretch in stretches(store, &archives, &segments, options).await? {
+    let next = archives.all.last().map_or(1, |archive| archive.record.archive_id + 1);
+    let stretches = stretches(store, &archives, &segments, options).await?;
+    for (archive_id, stretch) in (next..).zip(stretches) {
         let stop = || format!("{} files are archived", files.len());
         ambient.stop.check("archive", stop)?;
         idle(store, ambient).await?;
-        archive_id += 1;
         let making = make::Making {
             store,
             archive_id,
