@@ -80,7 +80,7 @@ struct MakeArgs {
 #[derive(Debug, Args)]
 struct RestoreArgs {
     /// The archives; `paceline archive list` shows their numbers.
-    #[arg(value_name = "NUMBER", required_unless_present_any = ["all", "segments"])]
+    #[arg(value_name = "NUMBER")]
     numbers: Vec<i64>,
     /// All of them.
     #[arg(long, conflicts_with_all = ["numbers", "segments"])]
@@ -197,6 +197,9 @@ fn made_page(report: &ArchiveReport) -> String {
 }
 
 async fn restore(app: &App, args: &RestoreArgs, output: Output) -> Result<()> {
+    if args.numbers.is_empty() && !args.all && args.segments.is_none() {
+        return Err(exit::usage("say which: their numbers, --segments A..B, or --all"));
+    }
     let store = app.store(Access::Write).await?;
     let which = match &args.segments {
         Some(range) => Which::Segments(range.clone()),

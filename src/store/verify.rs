@@ -125,7 +125,7 @@ fn check_segments(
                 rows.len(),
                 segment.segment_id
             );
-            findings.add("inserted", Some(segment.segment_id), None, detail);
+            findings.add("count", Some(segment.segment_id), None, detail);
         }
         // Rows of another encoding cannot be re-hashed; the link above has said so.
         if segment.encoding_version == ENCODING_VERSION
