@@ -27,14 +27,15 @@
 //!
 //! Must not know: folders, stores; whether the rows are those that were sealed (`check` does).
 
+mod header;
+
 use std::io::{Cursor, Write};
 
 use polars::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::audit::chain::Segment;
 use crate::audit::encoding::HistoryRowRef;
-use crate::audit::{Hash, HashError};
+use crate::audit::Hash;
 use crate::time::Timestamp;
 
 use super::guarded::guarded;
@@ -93,60 +94,6 @@ pub struct Filed<'a> {
     pub sealed_by: i64,
     /// Its leaf hash, as the file has it.
     pub leaf: Hash,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeaderText {
-    format: String,
-    rows: u64,
-    segments: Vec<SegmentText>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SegmentText {
-    segment_id: i64,
-    row_count: u64,
-    merkle_root: String,
-    prev_head: String,
-    head: String,
-    encoding_version: u32,
-}
-
-impl From<&Segment> for SegmentText {
-    fn from(segment: &Segment) -> Self {
-        Self {
-            segment_id: segment.segment_id,
-            row_count: segment.row_count,
-            merkle_root: segment.merkle_root.to_string(),
-            prev_head: segment.prev_head.to_string(),
-            head: segment.head.to_string(),
-            encoding_version: segment.encoding_version,
-        }
-    }
-}
-
-impl SegmentText {
-    fn read(&self) -> Result<Segment, HashError> {
-        Ok(Segment {
-            segment_id: self.segment_id,
-            row_count: self.row_count,
-            merkle_root: self.merkle_root.parse()?,
-            prev_head: self.prev_head.parse()?,
-            head: self.head.parse()?,
-            encoding_version: self.encoding_version,
-        })
-    }
-}
-
-fn header_text(segments: &[Segment]) -> Result<String, FileError> {
-    let text = HeaderText {
-        format: FORMAT.to_owned(),
-        rows: segments.iter().map(Segment::history_rows).sum(),
-        segments: segments.iter().map(SegmentText::from).collect(),
-    };
-    serde_json::to_string(&text).map_err(|error| FileError::Write(error.to_string()))
 }
 
 fn schema() -> Schema {
@@ -280,7 +227,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// [`FileError::Write`].
     pub fn new(out: W, segments: &[Segment]) -> Result<Self, FileError> {
-        let metadata = KeyValueMetadata::from_static(vec![(KEY.to_owned(), header_text(segments)?)]);
+        let metadata = KeyValueMetadata::from_static(vec![(KEY.to_owned(), header::text(segments)?)]);
         let writer = ParquetWriter::new(out)
             .with_compression(ParquetCompression::Zstd(None))
             .with_key_value_metadata(Some(metadata))
@@ -353,19 +300,7 @@ impl File {
         })
         .ok_or_else(panicked)??;
         let said = said.ok_or_else(|| FileError::Format(format!("its metadata has no '{KEY}'")))?;
-        let header: HeaderText = serde_json::from_str(&said).map_err(|e| FileError::Format(e.to_string()))?;
-        if header.format != FORMAT {
-            let found = header.format;
-            return Err(FileError::Format(format!(
-                "its format is '{found}', this program knows '{FORMAT}'"
-            )));
-        }
-        let segments: Result<Vec<Segment>, HashError> = header.segments.iter().map(SegmentText::read).collect();
-        let segments = segments.map_err(|error| FileError::Format(error.to_string()))?;
-        if header.rows != rows as u64 {
-            let said = header.rows;
-            return Err(FileError::Format(format!("it says {said} rows, and has {rows}")));
-        }
+        let segments = header::read(&said, rows as u64)?;
         Ok(Self { bytes, segments, rows })
     }
 

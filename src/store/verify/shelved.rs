@@ -230,9 +230,7 @@ pub(super) fn check_records(
             );
             findings.add("snapshot", Some(archive.segment_id), None, detail);
         }
-        if let Some(left) = left.get(&id) {
-            tell_left(archive, left, findings, notes);
-        }
+        tell_left(archive, left.get(&id), findings, notes);
     }
     for segment in segments.iter().filter(|s| s.encoding_version == ARCHIVE_VERSION) {
         if !sealed.contains(&segment.segment_id) {
@@ -245,26 +243,26 @@ pub(super) fn check_records(
     }
 }
 
-fn tell_left(archive: &Archive, left: &Left, findings: &mut Findings, notes: &mut Findings) {
-    let (rows, (first, workout)) = (left.rows, &left.first);
-    let id = archive.record.archive_id;
-    match archive.status {
-        Status::Archived | Status::Restored => {
+fn tell_left(archive: &Archive, left: Option<&Left>, findings: &mut Findings, notes: &mut Findings) {
+    let (id, sealed) = (archive.record.archive_id, Some(archive.segment_id));
+    let rows = left.map_or(0, |left| left.rows);
+    match (archive.status, left) {
+        (Status::Archived | Status::Restored, None) => {}
+        (Status::Archived | Status::Restored, Some(left)) => {
+            let (first, workout) = &left.first;
             let detail = format!(
                 "{rows} rows from history row {first} on stand in the table, and their segments are in archive {id}: they \
                  were inserted"
             );
-            findings.add("inserted", Some(archive.segment_id), Some(workout), detail);
+            findings.add("inserted", sealed, Some(workout), detail);
         }
-        Status::Archiving => {
-            let detail =
-                format!("{rows} rows of archive {id} have not left the table yet: give `paceline archive` again");
-            notes.add("unfinished", Some(archive.segment_id), None, detail);
+        (Status::Archiving, _) => {
+            let detail = format!("{rows} rows of archive {id} have not left the table yet: give `paceline archive` again");
+            notes.add("unfinished", sealed, None, detail);
         }
-        Status::Restoring => {
-            let detail =
-                format!("{rows} rows of archive {id} are back in the table: give `paceline archive restore` again");
-            notes.add("unfinished", Some(archive.segment_id), None, detail);
+        (Status::Restoring, _) => {
+            let detail = format!("{rows} rows of archive {id} are back in the table: give `paceline archive restore` again");
+            notes.add("unfinished", sealed, None, detail);
         }
     }
 }

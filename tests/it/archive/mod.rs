@@ -4,6 +4,7 @@
 mod answers;
 mod command;
 mod golden;
+mod midway;
 mod moves;
 mod tamper;
 
