@@ -12,6 +12,7 @@ pub mod metrics;
 mod places;
 mod points;
 mod process;
+mod shelf;
 mod signals;
 pub mod telemetry;
 
@@ -211,6 +212,7 @@ fn db_error(error: DbError) -> RunError {
 
 pub use places::{Place, file_bytes, free_bytes, place};
 pub use points::{CRASH_AT, HOLD_AT, HOLD_FILE, PANIC_AT};
+pub use shelf::{made_folder, shelf};
 pub use signals::{signals, stop_at_signals};
 
 /// A variable of the environment, where it is set.

@@ -1,11 +1,15 @@
 -- What a run's history rows changed, a row per workout in key order: the label that the run left, the last
--- verdict before the run's first row on it, the newest row of all, and the state now. The run's rows are
--- found by its segments, which have an index.
+-- verdict before the run's first row on it, the newest row of all, and the state now; last, the segment that seals
+-- the verdict before. The run's rows are found by its segments, which have an index.
 SELECT r.workout_id, last_row.new_classification, c.current_classification, c.is_user_override,
        before_row.history_id, before_row.new_classification, before_row.classification_source,
        before_row.classification_confidence, before_row.classification_method, before_row.model_id,
        before_row.model_version, before_row.features_used, last_row.features_used, last_row.model_id,
-       newest.history_id, newest.run_id, newest.reason, r.last_id
+       newest.history_id, newest.run_id, newest.reason, r.last_id,
+       COALESCE(before_row.segment_id,
+           (SELECT CASE WHEN a.last_history_id >= before_row.history_id THEN a.segment_id END
+            FROM audit_adopted a WHERE a.first_history_id <= before_row.history_id
+            ORDER BY a.first_history_id DESC LIMIT 1)) AS before_place
 FROM (
     SELECT h.workout_id, MIN(h.history_id) AS first_id, MAX(h.history_id) AS last_id
     FROM pipeline_chunks k

@@ -12,6 +12,9 @@
 //! Integers are little-endian; texts are their ASCII bytes, without an end mark. Every part behind the
 //! text has a fixed length, so no two segments are hashed from the same bytes.
 //!
+//! A segment of version [`ARCHIVE_VERSION`] has no history rows: its one leaf is the record of an archive (see
+//! `archive`), so that nobody can change unnoticed what became of rows that left the table.
+//!
 //! Invariants: segment ids are consecutive from 1; the leaves of a segment are its rows in the order of
 //! their `history_id`, each encoded with the segment's id.
 //!
@@ -22,6 +25,9 @@ use sha2::{Digest, Sha256};
 use super::Hash;
 use super::encoding::{ENCODING_VERSION, HistoryRowRef};
 use super::merkle::Merkle;
+
+/// The version of a segment whose leaf is the record of an archive.
+pub const ARCHIVE_VERSION: u32 = 2;
 
 const GENESIS: &str = "paceline audit genesis 1";
 const SEGMENT: &str = "paceline audit segment 1";
@@ -48,7 +54,7 @@ pub struct Segment {
     pub prev_head: Hash,
     /// The hash of everything above.
     pub head: Hash,
-    /// The version of the row encoding.
+    /// The version of the row encoding, or [`ARCHIVE_VERSION`].
     pub encoding_version: u32,
 }
 
@@ -84,7 +90,10 @@ pub enum ChainError {
         computed: Hash,
     },
     /// The segment was sealed by a version that this program does not know.
-    #[error("segment {segment_id} has row encoding {found}; this program knows {ENCODING_VERSION}: use a newer one")]
+    #[error(
+        "segment {segment_id} has row encoding {found}; this program knows {ENCODING_VERSION} and {ARCHIVE_VERSION}: \
+         use a newer one"
+    )]
     Version {
         /// The segment.
         segment_id: i64,
@@ -155,6 +164,14 @@ impl Link {
 }
 
 impl Segment {
+    /// How many history rows it seals: none where its leaf is the record of an archive.
+    pub fn history_rows(&self) -> u64 {
+        if self.encoding_version == ARCHIVE_VERSION {
+            return 0;
+        }
+        self.row_count
+    }
+
     /// The head that these fields hash to, whatever `self.head` says.
     pub fn computed_head(&self) -> Hash {
         let mut hasher = Sha256::new();
@@ -255,7 +272,7 @@ pub fn check_link(prev: &Link, segment: &Segment) -> Result<Link, ChainError> {
             after: prev.segment_id,
         });
     }
-    if segment.encoding_version != ENCODING_VERSION {
+    if !matches!(segment.encoding_version, ENCODING_VERSION | ARCHIVE_VERSION) {
         return Err(ChainError::Version {
             segment_id,
             found: segment.encoding_version,

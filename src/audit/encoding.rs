@@ -220,7 +220,11 @@ pub fn fields(row: &[u8]) -> Option<[Option<&[u8]>; FIELDS]> {
     rest.is_empty().then_some(fields)
 }
 
-fn put(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) {
+/// Appends a field: 0x00 for a null, else 0x01, the length and the value.
+///
+/// # Panics
+/// As [`HistoryRowRef::encode_into`].
+pub(super) fn put(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) {
     let Some(value) = value else {
         out.push(0);
         return;

@@ -11,6 +11,7 @@
 
 pub mod adopted;
 pub mod anchor;
+pub mod archive;
 pub mod chain;
 pub mod encoding;
 mod hash;

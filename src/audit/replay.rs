@@ -20,6 +20,7 @@
 use std::collections::BTreeMap;
 
 use super::adopted::FoundState;
+use super::encoding::HistoryRowRef;
 
 /// What the fold needs of a history row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,21 @@ pub struct Entry<'a> {
     pub metadata: Option<&'a str>,
     /// True for a row of others: adopted, or not yet sealed by any segment.
     pub testimony: bool,
+}
+
+impl<'a> From<&HistoryRowRef<'a>> for Entry<'a> {
+    fn from(row: &HistoryRowRef<'a>) -> Self {
+        Self {
+            workout_id: row.workout_id,
+            previous: row.previous_classification,
+            new: row.new_classification,
+            source: row.classification_source,
+            model_id: row.model_id,
+            run_id: row.run_id,
+            metadata: row.metadata,
+            testimony: row.segment_id.is_none(),
+        }
+    }
 }
 
 /// What a row was to the fold.
@@ -75,6 +91,21 @@ pub struct StateOf<S> {
 /// A state with its own text.
 pub type State = StateOf<String>;
 
+impl<S: AsRef<str>> StateOf<S> {
+    /// The state in another kind of text, which may borrow from this one.
+    pub fn to<'a, T: From<&'a str>>(&'a self) -> StateOf<T> {
+        let text = |text: &'a Option<S>| text.as_ref().map(|text| T::from(text.as_ref()));
+        StateOf {
+            label: T::from(self.label.as_ref()),
+            is_override: self.is_override,
+            change_count: self.change_count,
+            model_id: text(&self.model_id),
+            run_id: text(&self.run_id),
+            testimony: self.testimony,
+        }
+    }
+}
+
 /// A row that does not continue its workout's history.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the row says it follows {said}, the history says {folded}")]
@@ -97,6 +128,11 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// Begins a workout with the state that rows which are not folded in have left; None: they left none.
+    pub fn begin(&mut self, workout_id: &str, state: Option<State>) {
+        self.states.insert(workout_id.to_owned(), state);
+    }
+
     /// Folds the next row in, as [`fold`].
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 //! Must not know: SQL, and how verdicts are made.
 
 mod admin;
+mod archive;
 mod backfill;
 mod config_show;
 mod doctor;
@@ -204,6 +205,8 @@ enum Command {
     ///
     /// Give the JSON to them together with docs/check_proof.py, which needs nothing but Python.
     Prove(prove::ProveArgs),
+    /// Moves old history into Parquet files with what proves it, and back.
+    Archive(archive::ArchiveArgs),
     /// Checks a pipeline file without running it.
     Validate(validate::ValidateArgs),
     /// Which settings hold, and where each comes from.
@@ -233,6 +236,7 @@ impl Command {
             | Self::Validate(_)
             | Self::Manual(_) => false,
             Self::Schedule(args) => args.is_list(),
+            Self::Archive(args) => args.is_list(),
             Self::Plan(args) => args.is_list(),
             Self::Feedback(args) => args.is_list(),
             Self::Override(args) => args.is_list(),
@@ -384,6 +388,7 @@ async fn command(app: &App, cli: Cli, progress: &Arc<dyn Progress>, output: Outp
         Command::State(args) => state::state(app, &args, output).await,
         Command::Verify(args) => verify::verify(app, &args, progress, output).await,
         Command::Prove(args) => prove::prove(app, &args, output).await,
+        Command::Archive(args) => archive::archive(app, &args, output).await,
         Command::Validate(args) => validate::validate(app, &args, output),
         Command::Config(args) => config_show::config(app, &args, &cli.matches, output),
         Command::Doctor(args) => doctor::doctor(app, &args, output).await,

@@ -11,6 +11,7 @@ use crate::audit::chain::{Link, Segment};
 use crate::pipeline::{Kind, RunError};
 use crate::store::segments::{ProveError, ProvedRow};
 
+use super::archive::FilesArgs;
 use super::output::{Output, count, one, text};
 
 /// The `format` of the document.
@@ -24,6 +25,8 @@ pub struct ProveArgs {
     /// Only this history row of it: a history_id of `paceline history ID --output json`.
     #[arg(long, value_name = "N")]
     history_id: Option<i64>,
+    #[command(flatten)]
+    files: FilesArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,7 +112,10 @@ impl From<&ProvedRow> for ProofJson {
 /// Prints the proofs.
 pub async fn prove(app: &App, args: &ProveArgs, output: Output) -> Result<()> {
     let store = app.store(Access::Read).await?;
-    let proved = store.prove(&args.workout_id, args.history_id).await;
+    let shelf = args.files.shelf();
+    let proved = store
+        .prove(&args.workout_id, args.history_id, Some(shelf.as_ref()))
+        .await;
     let proved = proved.map_err(|error| match error {
         ProveError::Store(error) => RunError::store("prove", error),
         broken @ ProveError::Broken { .. } => {

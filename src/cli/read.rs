@@ -19,6 +19,7 @@ use crate::store::history::HistoryEntry;
 use crate::vocab::Label;
 
 use super::WindowArgs;
+use super::archive::FilesArgs;
 use super::exit;
 use super::output::{Output, Rows, line, list, number, text};
 
@@ -37,6 +38,8 @@ pub struct ClassificationsArgs {
 pub struct HistoryArgs {
     /// The workout: its id, as `paceline classifications` lists it.
     workout_id: String,
+    #[command(flatten)]
+    files: FilesArgs,
 }
 
 /// The posterior of a verdict; `mixed` only where the model has a cluster of that label.
@@ -223,12 +226,12 @@ impl From<HistoryEntry> for HistoryJson {
 pub async fn history(app: &App, args: &HistoryArgs, output: Output) -> Result<()> {
     let store = app.store(Access::Read).await?;
     require_workout(&store, &args.workout_id).await?;
-    let entries: Vec<HistoryJson> = store
-        .history(&args.workout_id)
-        .await?
-        .into_iter()
-        .map(Into::into)
-        .collect();
+    let shelf = args.files.shelf();
+    let whole = store.whole_history(&args.workout_id, Some(shelf.as_ref())).await?;
+    for sentence in &whole.missing {
+        tracing::warn!("{sentence}; it is not shown");
+    }
+    let entries: Vec<HistoryJson> = whole.entries.into_iter().map(Into::into).collect();
     let mut rows = Rows::new(&[
         "changed_at",
         "from",
@@ -253,7 +256,7 @@ pub async fn history(app: &App, args: &HistoryArgs, output: Output) -> Result<()
             text(e.reason.as_deref()),
         ]);
     }
-    if entries.is_empty() && output == Output::Table {
+    if entries.is_empty() && output == Output::Table && whole.missing.is_empty() {
         return line(&format!("Workout {} has never been classified.", args.workout_id));
     }
     list(&entries, &rows, "", output)

@@ -19,6 +19,7 @@ use crate::store::report::{AccuracyRow, ChangesRow, LabelsRow, ModelsRow, Overri
 use crate::time::Timestamp;
 
 use super::WindowArgs;
+use super::archive::warn_of_archived;
 use super::exit;
 use super::output::{Output, Rows, json, line, list, number, text};
 use super::report_map::{MapArgs, map};
@@ -113,6 +114,13 @@ impl DaysArgs {
 /// Prints a report.
 pub async fn report(app: &App, args: &ReportArgs, output: Output) -> Result<()> {
     let store = app.store(Access::Read).await?;
+    match &args.report {
+        Report::Changes(range) => warn_of_archived(&store, range.from).await?,
+        Report::Stats(args) => warn_of_archived(&store, args.from).await?,
+        Report::Overrides => warn_of_archived(&store, None).await?,
+        // These read what stands, and what people said.
+        Report::Models | Report::Labels(_) | Report::Accuracy(_) | Report::Calibration(_) | Report::Map(_) => {}
+    }
     match &args.report {
         Report::Changes(range) => changes(&store, range, output).await,
         Report::Overrides => overrides(&store, output).await,

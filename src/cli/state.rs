@@ -5,8 +5,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::{Access, App};
+use crate::pipeline::RunError;
 use crate::time::Timestamp;
 
+use super::archive::FilesArgs;
 use super::output::{Output, Rows, list, text};
 
 /// `paceline state`.
@@ -17,6 +19,8 @@ pub struct StateArgs {
     as_of: Timestamp,
     /// Only this workout; default: all.
     workout_id: Option<String>,
+    #[command(flatten)]
+    files: FilesArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -34,7 +38,11 @@ struct StateJson {
 /// Prints the state of an instant, by workout.
 pub async fn state(app: &App, args: &StateArgs, output: Output) -> Result<()> {
     let store = app.store(Access::Read).await?;
-    let states = store.state_as_of(args.as_of, args.workout_id.as_deref()).await?;
+    let shelf = args.files.shelf();
+    let states = store
+        .state_as_of_with(args.as_of, args.workout_id.as_deref(), Some(shelf.as_ref()))
+        .await
+        .map_err(|error| RunError::store("state", error))?;
     let mut rows = Rows::new(&[
         "workout_id",
         "classification",

@@ -13,9 +13,10 @@ use crate::audit::anchor::Anchor;
 use crate::pipeline::memory::allows_verify;
 use crate::pipeline::{Kind, Progress, RunError};
 use crate::store::findings::Finding;
-use crate::store::verify::{Spill, Verification};
+use crate::store::verify::{Scrutiny, Spill, Verification};
 use crate::time::Timestamp;
 
+use super::archive::FilesArgs;
 use super::output::{Output, Rows, count, one, text};
 use super::run::MemoryArgs;
 
@@ -26,6 +27,11 @@ pub struct VerifyArgs {
     /// it is not, and moved on to the new head where everything holds.
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    #[command(flatten)]
+    files: FilesArgs,
+    /// Does not look at the files of archives; what they hold is not checked.
+    #[arg(long, conflicts_with = "archive")]
+    no_archive: bool,
     #[command(flatten)]
     memory: MemoryArgs,
 }
@@ -100,10 +106,12 @@ pub async fn verify(app: &App, args: &VerifyArgs, progress: &Arc<dyn Progress>, 
     let store = app.store(Access::Read).await?;
     allows_verify(&store, args.memory.max_memory).await?;
     progress.begin("verifying", None);
-    let spill = Spill::into_folder(app.temporary_folder());
-    let verified = store
-        .verify_against(anchored.as_ref(), spill, |rows| progress.at(rows))
-        .await;
+    let scrutiny = Scrutiny {
+        anchor: anchored,
+        spill: Spill::into_folder(app.temporary_folder()),
+        shelf: (!args.no_archive).then(|| args.files.shelf()),
+    };
+    let verified = store.scrutinize(&scrutiny, |rows| progress.at(rows)).await;
     progress.end();
     let verified = verified.map_err(|error| RunError::store("verify", error))?;
     let moved = args.anchor.as_deref();
@@ -128,6 +136,11 @@ fn hint(verified: &Verification) -> &'static str {
     let all = |kinds: &[&str]| verified.findings.iter().all(|f| kinds.contains(&f.kind));
     if all(&["unsealed"]) {
         return "rows of others: the next run adopts them, or `paceline migrate` does now";
+    }
+    let files = ["file_missing", "file_changed", "file_unreadable"];
+    if verified.findings.iter().any(|f| files.contains(&f.kind)) {
+        return "put the files back from a copy, or name their folder with --archive; `paceline archive list` says which \
+                belong where";
     }
     if all(&[
         "unsealed",
@@ -155,7 +168,16 @@ fn page(value: &VerifyJson<'_>) -> String {
     if let Some(anchor) = &value.anchor {
         page.push_str(&anchor_line(anchor));
     }
+    page.push_str(&archived(verified));
     page.push_str(&notes(verified));
+    if verified.ok && verified.unchecked > 0 {
+        page.push_str(&format!(
+            "Every link of the chain holds, every row that was read is as it was sealed, and replaying them from the sealed \
+             snapshot gives the stored state. NOT CHECKED: {} rows in archive files.",
+            count(verified.unchecked)
+        ));
+        return page;
+    }
     if verified.ok {
         page.push_str(
             "Every link of the chain holds, every row is as it was sealed, and replaying them gives the stored state.",
@@ -194,6 +216,19 @@ fn anchor_line(anchor: &AnchorJson) -> String {
     }
 }
 
+/// What is in files.
+fn archived(verified: &Verification) -> String {
+    if verified.archived == 0 {
+        return String::new();
+    }
+    let (archived, checked) = (verified.archived, verified.archived.saturating_sub(verified.unchecked));
+    format!(
+        "{} rows are in archive files, {} of them checked\n",
+        count(archived),
+        count(checked)
+    )
+}
+
 /// A line for each kind of note, with one example: what others wrote is told, not listed.
 fn notes(verified: &Verification) -> String {
     let mut kinds: BTreeMap<&str, (u64, &Finding)> = BTreeMap::new();
@@ -211,8 +246,11 @@ fn notes(verified: &Verification) -> String {
             .map_or_else(String::new, |id| format!("{id}: "));
         rows.push(vec![kind.to_owned(), count(listed), format!("{about}{}", note.detail)]);
     }
-    let adopted = count(verified.adopted);
     let rows = rows.table();
+    if verified.adopted == 0 {
+        return format!("{rows}\n");
+    }
+    let adopted = count(verified.adopted);
     format!(
         "{adopted} rows were written by others and adopted; replay takes their word for what came before.\n{rows}\n"
     )

@@ -27,6 +27,8 @@ pub const BYTES_A_SLICED_WORKOUT: u64 = 1_000;
 /// What a verification holds beside the program, whatever the number of workouts and of history rows: see
 /// "how it reads" in ARCHITECTURE.
 pub const VERIFY_BYTES: u64 = 64_000_000;
+/// A byte of an archive's file, which is read whole, with what it decodes to a row group at a time.
+pub const BYTES_A_FILED_BYTE: u64 = 2;
 /// A segment of the chain that is verified, with its tree.
 pub const BYTES_A_SEGMENT: u64 = 400;
 
@@ -105,7 +107,17 @@ pub async fn allows_verify(store: &Store, allowed: Option<Size>) -> Result<(), R
         head.map_err(|error| RunError::store("verify", error))
     });
     let segments = head.await?.segment_id.max(0) as u64;
-    let needed = BASE_BYTES + VERIFY_BYTES + segments * BYTES_A_SEGMENT;
+    let archives = retrying(RETRIES, || async {
+        let archives = store.archives().await;
+        archives.map_err(|error| RunError::store("verify", error))
+    });
+    let archives = archives.await?;
+    let file = archives
+        .in_force()
+        .map(|archive| archive.record.file_bytes)
+        .max()
+        .unwrap_or(0);
+    let needed = BASE_BYTES + VERIFY_BYTES + segments * BYTES_A_SEGMENT + file * BYTES_A_FILED_BYTE;
     let what = format!("the verification of {segments} segments");
     check("verify", allowed, needed, &what, "there is no smaller way")
 }

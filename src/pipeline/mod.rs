@@ -11,6 +11,7 @@
 pub mod activate;
 pub mod adopt;
 pub mod answers;
+pub mod archive;
 pub mod backfill;
 pub mod choose;
 pub mod compare;
@@ -252,6 +253,7 @@ pub fn store_kind(error: &StoreError) -> Kind {
         StoreError::Frame(_)
         | StoreError::NoSuchModel(_)
         | StoreError::WrongStatus { .. }
+        | StoreError::Archived { .. }
         | StoreError::Spill { .. } => Kind::Data,
     }
 }
@@ -266,6 +268,9 @@ pub fn store_hint(error: &StoreError) -> &'static str {
         }
         StoreError::Spill { .. } => {
             "free some space there, or name another folder in TMPDIR: 40 bytes for each history row are enough"
+        }
+        StoreError::Archived { .. } => {
+            "name its folder with --archive DIR, or put the rows back into the table with `paceline archive restore`"
         }
         StoreError::LostRace { .. } => "look at `paceline model list`, then decide again",
         StoreError::NoSuchModel(_) | StoreError::WrongStatus { .. } => "",

@@ -231,15 +231,19 @@ impl Store {
     /// [`StoreError::Db`]; a conflict where another writer came between. Nothing is written then.
     pub async fn adopt(&self, scope: Scope, now: Timestamp) -> Result<Option<Adoption>, StoreError> {
         let head = self.chain_head().await?;
+        let covered = self.archives().await?.covered();
         let mut gathered = Gathered {
             sealer: Sealer::new(&head),
             leaves: Vec::new(),
             ids: Vec::new(),
             touched: BTreeSet::new(),
-            fold: Fold::default(),
+            // What is archived was sealed long ago, and is folded already.
+            fold: Fold::begin(self.states_at(covered, None).await?),
         };
         self.db
-            .query(&HISTORY, &Params::none(), |row| gathered.push(row))
+            .query(&HISTORY, &Params::none().with("first", covered + 1), |row| {
+                gathered.push(row)
+            })
             .await?;
         let mut stored = BTreeMap::new();
         let each = |row: &Row<'_>| {

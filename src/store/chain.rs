@@ -25,7 +25,7 @@ use super::{Store, StoreError, settled};
 static HEAD: Statement = sql!("query/chain_head");
 static SEGMENT_HEAD: Statement = sql!("query/segment_head");
 
-static INSERT_SEGMENT: Insert = Insert {
+pub(super) static INSERT_SEGMENT: Insert = Insert {
     table: "audit_segments",
     columns: &[
         "segment_id",
@@ -85,7 +85,7 @@ impl SealedSegment {
     }
 }
 
-fn segment_batch(segment: &Segment, run_id: Option<&RunId>, now: Timestamp) -> Batch {
+pub(super) fn segment_batch(segment: &Segment, run_id: Option<&RunId>, now: Timestamp) -> Batch {
     Batch::new(1)
         .same(segment.segment_id)
         .same(run_id.map(RunId::as_str))

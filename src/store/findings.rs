@@ -20,9 +20,10 @@ pub struct Finding {
     /// The chain: `gap`, `broken`, `head`, `version`, `count`, `root`; a row of a segment: `edited`,
     /// `deleted`, `inserted`, `moved`; the anchor: `anchor_cut`, `anchor_mismatch`; the rows: `unsealed`,
     /// `joins`; the state: `label`, `override`, `change_count`, `label_model`, `label_run`,
-    /// `missing_state`, `missing_history`.
+    /// `missing_state`, `missing_history`; archives: `archive` (the record), `snapshot`, `file_missing`,
+    /// `file_changed`, `file_unreadable`.
     ///
-    /// Notes: `adopted_rows`, `adopted_joins`, and `adopted_` before each word of the state.
+    /// Notes: `not_checked` (a file is not at hand), `unfinished` (an archive that is on its way), `adopted_rows`, `adopted_joins`, and `adopted_` before each word of the state.
     pub kind: &'static str,
     /// The segment, where it is about one.
     pub segment_id: Option<i64>,

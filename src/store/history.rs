@@ -12,6 +12,7 @@ use crate::db::value::{Params, Row};
 use crate::sql;
 use crate::time::Timestamp;
 
+use super::archived::{ArchivedRow, Shelf, rows_in};
 use super::{Store, StoreError};
 
 static BY_WORKOUT: Statement = sql!("query/history_by_workout");
@@ -68,8 +69,60 @@ fn decode(row: &Row<'_>) -> Result<HistoryEntry, DbError> {
     })
 }
 
+impl From<ArchivedRow> for HistoryEntry {
+    fn from(archived: ArchivedRow) -> Self {
+        let row = archived.row;
+        Self {
+            history_id: archived.history_id,
+            previous: row.previous_classification,
+            new: row.new_classification,
+            source: row.classification_source,
+            confidence: row.classification_confidence,
+            method: row.classification_method,
+            model_id: row.model_id,
+            model_version: row.model_version,
+            changed_by: row.changed_by,
+            changed_at: row.changed_at,
+            reason: row.reason,
+            features: row.features_used,
+            run_id: row.run_id,
+            segment_id: Some(archived.sealed_by),
+        }
+    }
+}
+
+/// The verdicts on a workout, and why some of them are not among them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WholeHistory {
+    /// Oldest first.
+    pub entries: Vec<HistoryEntry>,
+    /// A sentence for each file that has more of them and is not at hand.
+    pub missing: Vec<String>,
+}
+
 impl Store {
-    /// Every verdict on one workout, oldest first.
+    /// Every verdict on one workout, oldest first, those in archives at hand included.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn whole_history(&self, workout_id: &str, shelf: Option<&dyn Shelf>) -> Result<WholeHistory, StoreError> {
+        let archives = self.archives_of(workout_id).await?;
+        let mut entries = self.history(workout_id).await?;
+        let mut missing = Vec::new();
+        for archive in &archives {
+            match rows_in(shelf, archive, workout_id) {
+                Ok(rows) => entries.extend(rows.into_iter().map(HistoryEntry::from)),
+                Err(error @ StoreError::Archived { .. }) => missing.push(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        // A row on its way into a file, or out of it, is in both.
+        entries.sort_by_key(|entry| entry.history_id);
+        entries.dedup_by_key(|entry| entry.history_id);
+        Ok(WholeHistory { entries, missing })
+    }
+
+    /// Every verdict on one workout that is in the table, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Db`].

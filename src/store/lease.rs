@@ -21,6 +21,7 @@ use crate::time::Timestamp;
 use super::{Store, StoreError};
 
 static READ: Statement = sql!("query/lease_read");
+static HELD: Statement = sql!("query/leases_held");
 static CREATE: Statement = sql!("query/lease_create");
 static TAKE: Statement = sql!("query/lease_take");
 static BEAT: Statement = sql!("query/lease_beat");
@@ -122,6 +123,15 @@ impl Store {
     pub async fn lease(&self, pipeline: &str) -> Result<Option<LeaseRow>, StoreError> {
         let params = Params::none().with("pipeline", pipeline);
         self.row(&READ, &params, decode).await
+    }
+
+    /// The pipelines that are held, and by whom, whether or not the lease has expired.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn leases_held(&self) -> Result<Vec<(String, LeaseRow)>, StoreError> {
+        let named = |row: &Row<'_>| Ok((row.text(6)?.to_owned(), decode(row)?));
+        self.rows(&HELD, &Params::none(), named).await
     }
 
     /// Takes the lease where it is free, where it is this run's already, or where `may_take` says so of

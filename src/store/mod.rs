@@ -9,6 +9,9 @@
 //! Must not know: how verdicts are made, or who asks.
 
 pub mod adopt;
+pub mod archive;
+pub mod archived;
+pub mod archiving;
 pub mod backfill;
 pub mod chain;
 pub mod classifications;
@@ -104,6 +107,16 @@ pub enum StoreError {
         folder: std::path::PathBuf,
         /// The system's message.
         detail: String,
+    },
+    /// What was asked for is archived, and its file is not at hand.
+    #[error("{what} is archived in {file}, {why}")]
+    Archived {
+        /// What was asked for.
+        what: String,
+        /// The file.
+        file: String,
+        /// Why it cannot be read.
+        why: String,
     },
     /// A compare-and-swap lost to another writer.
     #[error(

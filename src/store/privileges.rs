@@ -18,7 +18,7 @@ use super::{Store, StoreError};
 /// A verb on a table that a command needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
-    /// `SELECT`, `INSERT` or `UPDATE`.
+    /// `SELECT`, `INSERT`, `UPDATE` or `DELETE`.
     pub verb: &'static str,
     /// The table.
     pub table: &'static str,
@@ -50,6 +50,16 @@ macro_rules! need {
                     $column,
                     ") SELECT 1 FROM DUAL WHERE 1 = 0"
                 ),
+            ),
+        }
+    };
+    (DELETE $table:literal) => {
+        Need {
+            verb: "DELETE",
+            table: $table,
+            question: Statement::portable(
+                concat!("may delete from ", $table),
+                concat!("DELETE FROM ", $table, " WHERE 1 = 0"),
             ),
         }
     };
@@ -123,6 +133,20 @@ pub static RUN: [Need; 12] = [
 pub static BACKFILL: [Need; 2] = [
     need!(INSERT "backfill_windows" "backfill_id"),
     need!(UPDATE "backfill_windows" "status"),
+];
+
+/// What moving history into files and back writes.
+pub static ARCHIVE: [Need; 10] = [
+    need!(INSERT "pipeline_lease" "pipeline"),
+    need!(UPDATE "pipeline_lease" "holder"),
+    need!(INSERT "audit_segments" "segment_id"),
+    need!(INSERT "audit_archives" "archive_id"),
+    need!(INSERT "audit_snapshot" "archive_id"),
+    need!(DELETE "audit_snapshot"),
+    need!(INSERT "archive_status" "archive_id"),
+    need!(UPDATE "archive_status" "folder"),
+    need!(INSERT "workout_classification_history" "workout_id"),
+    need!(DELETE "workout_classification_history"),
 ];
 
 impl Store {

@@ -11,18 +11,15 @@
 use std::collections::BTreeMap;
 
 use crate::audit::encoding::HistoryRowRef;
-use crate::audit::replay::{Entry, Folded, Replay, State, StateOf, Text, fold};
+use crate::audit::replay::{Entry, Folded, State, StateOf, Text, fold};
 use crate::db::error::DbError;
 use crate::db::statement::Statement;
-use crate::db::value::{Params, Row};
+use crate::db::value::Row;
 use crate::sql;
-use crate::time::Timestamp;
 
 use super::findings::Finding;
-use super::{Store, StoreError};
 
 pub(super) static HISTORY: Statement = sql!("query/sealed_history");
-static AS_OF: Statement = sql!("query/replay_history");
 
 /// A row of [`HISTORY`]: the row as it is sealed, its number, and the segment that seals it.
 pub(super) struct Sealed<'r> {
@@ -59,19 +56,6 @@ pub(super) fn sealed_of<'r>(row: &'r Row<'_>) -> Result<Sealed<'r>, DbError> {
         row: row_of(row)?,
         place: row.opt_int(16)?,
     })
-}
-
-fn entry_of<'r>(row: &HistoryRowRef<'r>) -> Entry<'r> {
-    Entry {
-        workout_id: row.workout_id,
-        previous: row.previous_classification,
-        new: row.new_classification,
-        source: row.classification_source,
-        model_id: row.model_id,
-        run_id: row.run_id,
-        metadata: row.metadata,
-        testimony: row.segment_id.is_none(),
-    }
 }
 
 /// Where a row stands in the order of sealing.
@@ -170,12 +154,26 @@ pub(super) struct Fold {
 }
 
 impl Fold {
+    /// Begins with the states that archived rows have left.
+    pub(super) fn begin(states: BTreeMap<String, Option<State>>) -> Self {
+        let line = |(workout, state)| {
+            let line = Line {
+                state,
+                ..Line::default()
+            };
+            (workout, line)
+        };
+        Self {
+            lines: states.into_iter().map(line).collect(),
+        }
+    }
+
     pub(super) fn push(&mut self, sealed: &Sealed<'_>) {
         let at = Place {
             segment_id: sealed.place,
             history_id: sealed.history_id,
         };
-        let entry = entry_of(&sealed.row);
+        let entry = Entry::from(&sealed.row);
         match self.lines.get_mut(entry.workout_id) {
             Some(line) => line.push(at, &entry, drop),
             None => {
@@ -228,37 +226,4 @@ pub(super) fn state_of(row: &Row<'_>) -> Result<(String, State), DbError> {
         testimony: false,
     };
     Ok((row.text(0)?.to_owned(), state))
-}
-
-impl Store {
-    /// The classifications as they were at `as_of` (inclusive, to the microsecond), rebuilt from the history
-    /// alone; of one workout, or of all.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`].
-    pub async fn state_as_of(
-        &self,
-        as_of: Timestamp,
-        workout_id: Option<&str>,
-    ) -> Result<BTreeMap<String, State>, StoreError> {
-        let mut replay = Replay::default();
-        let params = Params::none().with("as_of", as_of).with("workout_id", workout_id);
-        let each = |row: &Row<'_>| {
-            let entry = Entry {
-                workout_id: row.text(0)?,
-                previous: row.opt_text(1)?,
-                new: row.text(2)?,
-                source: row.text(3)?,
-                model_id: row.opt_text(4)?,
-                run_id: row.opt_text(5)?,
-                metadata: row.opt_text(6)?,
-                testimony: row.opt_int(7)?.is_none(),
-            };
-            // A row that does not join up is `verify`'s to report; the state is what the rows say.
-            let _ = replay.push(&entry);
-            Ok(())
-        };
-        self.db.query(&AS_OF, &params, each).await?;
-        Ok(replay.into_states())
-    }
 }

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::Hash;
+use crate::audit::archive::file::{File, Filed};
 use crate::audit::chain::Segment;
 use crate::audit::encoding::HistoryRow;
 use crate::audit::leaves::{Leaf, StoredLeaf, read_part};
@@ -19,11 +20,12 @@ use crate::db::statement::Statement;
 use crate::db::value::{Params, Row};
 use crate::sql;
 
+use super::archived::{Shelf, needed};
 use super::replay::row_of;
 use super::{Store, StoreError};
 
 static SEGMENTS: Statement = sql!("query/verify_segments");
-static ROWS: Statement = sql!("query/segment_rows");
+pub(super) static ROWS: Statement = sql!("query/segment_rows");
 static LEAVES: Statement = sql!("query/segment_leaves");
 static OF_WORKOUT: Statement = sql!("query/workout_segments");
 
@@ -92,6 +94,61 @@ struct Loaded {
     wanted: BTreeMap<i64, (usize, HistoryRow)>,
 }
 
+impl Loaded {
+    /// Adds the proof of each row that was asked for.
+    fn prove(
+        mut self,
+        segment_id: i64,
+        segment: Option<&Segment>,
+        wanted: &[i64],
+        rows: &mut Vec<ProvedRow>,
+    ) -> Result<(), ProveError> {
+        for &history_id in wanted {
+            let broken = ProveError::Broken { history_id, segment_id };
+            let (Some((index, row)), Some(segment)) = (self.wanted.remove(&history_id), segment) else {
+                return Err(broken);
+            };
+            let proof = Proof::new(row.borrowed().encode(), index, &self.leaves, segment);
+            rows.push(ProvedRow {
+                history_id,
+                row,
+                proof: proof.ok_or(broken)?,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of a workout's rows in a file, or that of one of them, by segment.
+fn places_in(file: &File, workout_id: &str, history_id: Option<i64>) -> Result<BTreeMap<i64, Vec<i64>>, StoreError> {
+    let mut places: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    file.each(|filed: Filed<'_>| -> Result<(), StoreError> {
+        let asked = history_id.is_none_or(|id| id == filed.history_id);
+        if asked && filed.row.workout_id == workout_id {
+            places.entry(filed.sealed_by).or_default().push(filed.history_id);
+        }
+        Ok(())
+    })?;
+    Ok(places)
+}
+
+/// The leaves of some segments in a file, with the rows that are wanted of each.
+fn load_filed(file: &File, wanted: &BTreeMap<i64, Vec<i64>>) -> Result<BTreeMap<i64, Loaded>, StoreError> {
+    let (mut all, mut scratch): (BTreeMap<i64, Loaded>, Vec<u8>) = Default::default();
+    file.each(|filed: Filed<'_>| -> Result<(), StoreError> {
+        if let Some(numbers) = wanted.get(&filed.sealed_by) {
+            let loaded = all.entry(filed.sealed_by).or_default();
+            if numbers.contains(&filed.history_id) {
+                let place = (loaded.leaves.len(), filed.row.into_row());
+                loaded.wanted.insert(filed.history_id, place);
+            }
+            loaded.leaves.push(filed.row.leaf_hash(&mut scratch));
+        }
+        Ok(())
+    })?;
+    Ok(all)
+}
+
 impl Store {
     /// The chain, in order.
     ///
@@ -142,11 +199,19 @@ impl Store {
         Ok(stored)
     }
 
-    /// The history rows of a workout, or the one numbered `history_id`, each with its proof.
+    /// The history rows of a workout, or the one numbered `history_id`, each with its proof; those that are archived
+    /// from their files.
     ///
     /// # Errors
-    /// [`ProveError::Broken`] where a row is not what its segment seals: `verify` says what is.
-    pub async fn prove(&self, workout_id: &str, history_id: Option<i64>) -> Result<Proved, ProveError> {
+    /// [`ProveError::Broken`] where a row is not what its segment seals: `verify` says what is;
+    /// [`StoreError::Archived`] where a file is needed and not at hand.
+    pub async fn prove(
+        &self,
+        workout_id: &str,
+        history_id: Option<i64>,
+        shelf: Option<&dyn Shelf>,
+    ) -> Result<Proved, ProveError> {
+        let archives = self.archives().await?;
         let mut places: Vec<(i64, Option<i64>)> = Vec::new();
         let each = |row: &Row<'_>| {
             let id = row.int(0)?;
@@ -160,6 +225,9 @@ impl Store {
             .query(&OF_WORKOUT, &params, each)
             .await
             .map_err(StoreError::from)?;
+        // A row on its way into a file, or out of it, has its neighbours in the file.
+        let is_filed = |place: Option<i64>| place.is_some_and(|id| archives.holding(id).is_some());
+        places.retain(|(_, place)| !is_filed(*place));
         let segments = self.segments().await?;
         let mut by_segment: BTreeMap<Option<i64>, Vec<i64>> = BTreeMap::new();
         for (id, place) in &places {
@@ -169,19 +237,13 @@ impl Store {
         for (segment_id, wanted) in by_segment {
             let Some(segment_id) = segment_id else { continue };
             let segment = segments.iter().find(|s| s.segment_id == segment_id);
-            let mut loaded = self.load_segment(segment_id, &wanted).await?;
-            for history_id in wanted {
-                let broken = ProveError::Broken { history_id, segment_id };
-                let (Some((index, row)), Some(segment)) = (loaded.wanted.remove(&history_id), segment) else {
-                    return Err(broken);
-                };
-                let proof = Proof::new(row.borrowed().encode(), index, &loaded.leaves, segment);
-                rows.push(ProvedRow {
-                    history_id,
-                    row,
-                    proof: proof.ok_or(broken)?,
-                });
-            }
+            let loaded = self.load_segment(segment_id, &wanted).await?;
+            loaded.prove(segment_id, segment, &wanted, &mut rows)?;
+        }
+        // The one row that was asked for is in the table, or else in a file.
+        if history_id.is_none() || places.is_empty() {
+            self.prove_filed(workout_id, history_id, shelf, &segments, &mut rows)
+                .await?;
         }
         rows.sort_by_key(|row| row.history_id);
         let unsealed = places.iter().filter(|(_, place)| place.is_none()).count();
@@ -190,6 +252,26 @@ impl Store {
             segments,
             unsealed,
         })
+    }
+
+    /// The rows of a workout that are in files.
+    async fn prove_filed(
+        &self,
+        workout_id: &str,
+        history_id: Option<i64>,
+        shelf: Option<&dyn Shelf>,
+        segments: &[Segment],
+        rows: &mut Vec<ProvedRow>,
+    ) -> Result<(), ProveError> {
+        for archive in self.archives_of(workout_id).await? {
+            let file = needed(shelf, &archive, &format!("history of workout {workout_id}"))?;
+            let wanted = places_in(&file, workout_id, history_id)?;
+            for (segment_id, loaded) in load_filed(&file, &wanted)? {
+                let segment = segments.iter().find(|s| s.segment_id == segment_id);
+                loaded.prove(segment_id, segment, &wanted[&segment_id], rows)?;
+            }
+        }
+        Ok(())
     }
 
     async fn load_segment(&self, segment_id: i64, wanted: &[i64]) -> Result<Loaded, StoreError> {

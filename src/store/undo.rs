@@ -7,11 +7,14 @@
 //!
 //! Must not know: what is done about it.
 
+use std::collections::BTreeSet;
+
 use crate::db::error::DbError;
 use crate::db::statement::Statement;
 use crate::db::value::{Params, Row};
 use crate::sql;
 
+use super::archive::Archives;
 use super::{Store, StoreError};
 
 static ROWS: Statement = sql!("query/undo_rows");
@@ -97,20 +100,53 @@ fn decode(row: &Row<'_>) -> Result<Touched, DbError> {
     })
 }
 
+/// The refusal of an undo that needs rows which are archived.
+fn archived(archives: &Archives, what: String) -> StoreError {
+    let last = archives.in_force().max_by_key(|archive| archive.record.last_segment);
+    StoreError::Archived {
+        what,
+        file: last.map_or_else(String::new, |archive| archive.record.file_name.clone()),
+        why: "or in one before it, and an undo takes it from the table".to_owned(),
+    }
+}
+
 impl Store {
     /// The workouts on which a run wrote history, in key order.
     ///
     /// # Errors
-    /// [`StoreError::Db`].
+    /// [`StoreError::Db`]; [`StoreError::Archived`] where what it wrote, or what was there before, has left the table.
     pub async fn touched_by(&self, run_id: &str) -> Result<Vec<Touched>, StoreError> {
-        let mut found = Vec::new();
+        let archives = self.archives().await?;
+        let covered = archives.covered();
+        let chunks = self.chunks(run_id).await?;
+        if chunks
+            .iter()
+            .any(|chunk| chunk.segment_id.is_some_and(|id| id <= covered))
+        {
+            return Err(archived(&archives, format!("what run {run_id} wrote")));
+        }
+        let (mut found, mut unknown) = (Vec::new(), BTreeSet::new());
         let each = |row: &Row<'_>| {
-            found.push(decode(row)?);
+            let touched = decode(row)?;
+            let is_known = match (&touched.before, row.opt_int(18)?) {
+                (None, _) => false,
+                (Some(_), place) => place.is_none_or(|place| place > covered),
+            };
+            if covered > 0 && !is_known {
+                unknown.insert(touched.workout_id.clone());
+            }
+            found.push(touched);
             Ok(())
         };
         self.db
             .query(&ROWS, &Params::none().with("run_id", run_id), each)
             .await?;
+        // Of a workout that no snapshot has heard of there is nothing before the run.
+        let before = self.states_at_of(covered, &unknown).await?;
+        if let Some((workout, _)) = before.into_iter().next() {
+            let what = format!("what workout {workout} was before run {run_id}");
+            return Err(archived(&archives, what));
+        }
         Ok(found)
     }
 }

@@ -18,9 +18,11 @@ mod partitions;
 mod read;
 mod record;
 mod settle;
+mod shelved;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::task::JoinError;
@@ -29,19 +31,22 @@ use tracing::{Instrument, info_span};
 use crate::audit::anchor::Anchor;
 use crate::audit::chain::{self, Link, Segment};
 use crate::audit::encoding::ENCODING_VERSION;
-use crate::audit::leaves;
+use crate::audit::leaves::{self, StoredLeaf};
 use crate::audit::merkle::Merkle;
 use crate::db::error::DbError;
 use crate::db::statement::Statement;
 use crate::db::value::{Params, Row};
 use crate::sql;
 
+use super::archive::Archives;
+use super::archived::Shelf;
 use super::findings::{Finding, Findings};
 use super::{Store, StoreError};
 
 use gather::{Adopted, Broken, Gathered};
 pub use partitions::Spill;
 use settle::{Settled, settle};
+use shelved::{Covering, Shelved};
 
 static ORPHANS: Statement = sql!("query/orphan_segments");
 static ADOPTED: Statement = sql!("query/adopted_ranges");
@@ -59,8 +64,12 @@ pub struct Verification {
     pub ok: bool,
     /// Segments of the chain.
     pub segments: u64,
-    /// History rows.
+    /// History rows that were read, in the table and in files.
     pub rows: u64,
+    /// The rows that are in files alone.
+    pub archived: u64,
+    /// Those of them that were not checked, because their files are not at hand or not the ones that were sealed.
+    pub unchecked: u64,
     /// Those of them that others wrote and a segment adopted.
     pub adopted: u64,
     /// Workouts with a verdict.
@@ -84,9 +93,25 @@ pub struct Verification {
     pub end: Link,
 }
 
-/// Follows the chain and compares each segment with the rows that are stored for it. Returns the
-/// segments whose rows are not what they seal.
-fn check_segments(segments: &[Segment], trees: &HashMap<i64, Merkle>, findings: &mut Findings) -> Vec<Segment> {
+/// How a store is verified.
+#[derive(Clone)]
+pub struct Scrutiny {
+    /// A head that was written down elsewhere.
+    pub anchor: Option<Anchor>,
+    /// Where what replay needs is put.
+    pub spill: Spill,
+    /// Where the files of archives are; None: they are not looked at.
+    pub shelf: Option<Arc<dyn Shelf>>,
+}
+
+/// Follows the chain and compares each segment with the rows that are stored for it, but for those `unchecked`.
+/// Returns the segments whose rows are not what they seal.
+fn check_segments(
+    segments: &[Segment],
+    trees: &HashMap<i64, Merkle>,
+    unchecked: &BTreeSet<i64>,
+    findings: &mut Findings,
+) -> Vec<Segment> {
     let mut link = Link::genesis();
     let (empty, mut broken) = (Merkle::new(), Vec::new());
     for segment in segments {
@@ -94,9 +119,19 @@ fn check_segments(segments: &[Segment], trees: &HashMap<i64, Merkle>, findings: 
             findings.add(error.kind(), Some(error.segment_id()), None, error.to_string());
         }
         link = segment.link();
+        let rows = trees.get(&segment.segment_id).unwrap_or(&empty);
+        if segment.encoding_version == chain::ARCHIVE_VERSION && !rows.is_empty() {
+            let detail = format!(
+                "{} rows name segment {}, which seals an archive",
+                rows.len(),
+                segment.segment_id
+            );
+            findings.add("count", Some(segment.segment_id), None, detail);
+        }
         // Rows of another encoding cannot be re-hashed; the link above has said so.
         if segment.encoding_version == ENCODING_VERSION
-            && let Err(error) = chain::check_rows(segment, trees.get(&segment.segment_id).unwrap_or(&empty))
+            && !unchecked.contains(&segment.segment_id)
+            && let Err(error) = chain::check_rows(segment, rows)
         {
             findings.add(error.kind(), Some(error.segment_id()), None, error.to_string());
             broken.push(*segment);
@@ -129,6 +164,19 @@ impl Store {
         self.verify_against(None, Spill::never(), on_rows).await
     }
 
+    /// As [`Store::verify`], with the files of archives.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub async fn verify_with_files(&self, shelf: Arc<dyn Shelf>) -> Result<Verification, StoreError> {
+        let scrutiny = Scrutiny {
+            anchor: None,
+            spill: Spill::never(),
+            shelf: Some(shelf),
+        };
+        self.scrutinize(&scrutiny, |_| {}).await
+    }
+
     /// As [`Store::verify`]; holds the chain against a head that was written down elsewhere, and puts what
     /// replay needs where `spill` says.
     ///
@@ -139,14 +187,36 @@ impl Store {
         &self,
         anchor: Option<&Anchor>,
         spill: Spill,
+        on_rows: impl FnMut(u64) + Send,
+    ) -> Result<Verification, StoreError> {
+        let scrutiny = Scrutiny {
+            anchor: anchor.copied(),
+            spill,
+            shelf: None,
+        };
+        self.scrutinize(&scrutiny, on_rows).await
+    }
+
+    /// As [`Store::verify_against`], and looks at the files of archives, where `scrutiny` says so.
+    ///
+    /// # Errors
+    /// As [`Store::verify_against`].
+    pub async fn scrutinize(
+        &self,
+        scrutiny: &Scrutiny,
         mut on_rows: impl FnMut(u64) + Send,
     ) -> Result<Verification, StoreError> {
         let mut tries = 1;
         loop {
-            let verified = self.verify_once(anchor, spill.clone(), &mut on_rows).await?;
+            let archives = self.archives().await?;
+            let verified = self.verify_once(scrutiny, &archives, &mut on_rows).await?;
             // Chain, history and state are read by a statement each. What a writer has committed in between is
-            // in one and not yet in another, which looks like tampering and is none.
-            if verified.ok || tries == TRIES || self.chain_head().await? == verified.end {
+            // in one and not yet in another, which looks like tampering and is none. Neither are rows that came back
+            // from a file meanwhile.
+            if verified.ok
+                || tries == TRIES
+                || (self.chain_head().await? == verified.end && self.archives().await? == archives)
+            {
                 return Ok(verified);
             }
             tries += 1;
@@ -155,23 +225,30 @@ impl Store {
 
     async fn verify_once(
         &self,
-        anchor: Option<&Anchor>,
-        spill: Spill,
+        scrutiny: &Scrutiny,
+        archives: &Archives,
         on_rows: &mut (impl FnMut(u64) + Send),
     ) -> Result<Verification, StoreError> {
         let segments = self.segments().await?;
         let orphans = self.orphan_segments().await?;
-        let everything = self.read_everything(&segments, spill, on_rows);
+        let (mut findings, mut notes) = (Findings::default(), Findings::default());
+        let shelved = look_at_files(archives, scrutiny, &segments, &mut findings, &mut notes).await?;
+        let everything = self.read_everything(&segments, archives, &shelved, scrutiny, on_rows);
         let (gathered, settled) = everything.instrument(info_span!("read")).await?;
 
-        let mut findings = Findings::default();
-        let broken = check_segments(&segments, &gathered.trees, &mut findings);
+        let broken = check_segments(&segments, &gathered.trees, &shelved.unchecked, &mut findings);
         check_gaps(&gathered.unknown, &orphans, &mut findings);
+        let both = (&mut findings, &mut notes);
+        shelved::check_records(archives, &segments, &gathered.snapshots, &gathered.left, both);
+        let in_table = |segment: &&Segment| archives.holding(segment.segment_id).is_none();
+        let broken: Vec<Segment> = broken.iter().filter(in_table).copied().collect();
         self.name_rows(&broken, &mut findings).await?;
-        if let Some(Err(error)) = anchor.map(|anchor| anchor.check(&segments)) {
+        for (segment, stored) in shelved.changed.iter().flat_map(|changed| &changed.broken) {
+            self.name_changed(segment, stored, &mut findings).await?;
+        }
+        if let Some(Err(error)) = scrutiny.anchor.map(|anchor| anchor.check(&segments)) {
             findings.add(error.kind(), Some(error.segment_id()), None, error.to_string());
         }
-        let mut notes = Findings::default();
         for (segment_id, rows) in &gathered.adopted {
             let detail = format!("{rows} rows that others wrote were adopted as they were found");
             notes.add("adopted_rows", Some(*segment_id), None, detail);
@@ -183,6 +260,8 @@ impl Store {
             ok: findings.count == 0,
             segments: segments.len() as u64,
             rows: gathered.rows,
+            archived: archives.in_force().map(|archive| archive.record.row_count).sum(),
+            unchecked: shelved.unchecked_rows,
             adopted: gathered.adopted.values().sum(),
             workouts,
             segment_id: end.segment_id,
@@ -200,17 +279,23 @@ impl Store {
     async fn read_everything(
         &self,
         segments: &[Segment],
-        spill: Spill,
+        archives: &Archives,
+        shelved: &Shelved,
+        scrutiny: &Scrutiny,
         on_rows: &mut (impl FnMut(u64) + Send),
     ) -> Result<(Gathered, Settled), StoreError> {
         let ranges = self.rows(&ADOPTED, &Params::none(), adopted_of).await?;
+        let spill = scrutiny.spill.clone();
         let folder = spill.folder.clone();
-        let mut gathered = Gathered::new(segments, ranges, spill);
-        let (mut readers, batches) = read::read(&self.db);
+        let covering = Covering::new(archives, shelved.unchecked.is_empty());
+        let mut gathered = Gathered::new(segments, ranges, covering, spill);
+        let files = scrutiny.shelf.clone().filter(|_| !shelved.usable.is_empty());
+        let files = files.map(|shelf| (shelf, shelved.usable.clone()));
+        let (mut readers, batches, ends) = read::read(&self.db, !archives.all.is_empty(), files);
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let span = tracing::Span::current();
         let work = tokio::task::spawn_blocking(move || {
-            let all = gathered.take_in(&batches, |rows| {
+            let all = gathered.take_in(&batches, ends, |rows| {
                 // Nobody listens where the caller has given up; then reading ends by itself.
                 let _ = told.send(rows);
             });
@@ -229,15 +314,25 @@ impl Store {
         joined(done.map(|done| done.map_err(|broken| broken.named(folder.unwrap_or_default()))))
     }
 
-    /// Names the rows of broken segments, where the segment's list of leaves is there to tell.
+    /// Names the rows of broken segments in the table, where the segment's list of leaves is there to tell.
     async fn name_rows(&self, broken: &[Segment], findings: &mut Findings) -> Result<(), StoreError> {
         for segment in broken.iter().take(MAX_NAMED) {
-            let segment_id = segment.segment_id;
-            let sealed = self.segment_leaves(segment_id).await?;
-            if !leaves::is_sealed(&sealed, &segment.merkle_root) {
-                continue;
-            }
-            for row in leaves::breaks(&sealed, &self.stored_leaves(segment_id).await?) {
+            let stored = self.stored_leaves(segment.segment_id).await?;
+            self.name_changed(segment, &stored, findings).await?;
+        }
+        Ok(())
+    }
+
+    async fn name_changed(
+        &self,
+        segment: &Segment,
+        stored: &[StoredLeaf],
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let segment_id = segment.segment_id;
+        let sealed = self.segment_leaves(segment_id).await?;
+        if leaves::is_sealed(&sealed, &segment.merkle_root) {
+            for row in leaves::breaks(&sealed, stored) {
                 findings.add(row.kind(), Some(segment_id), Some(row.workout_id()), row.detail());
             }
         }
@@ -247,6 +342,28 @@ impl Store {
     async fn orphan_segments(&self) -> Result<Vec<i64>, StoreError> {
         self.rows(&ORPHANS, &Params::none(), |row| row.int(0)).await
     }
+}
+
+/// Looks at the files on a thread of its own.
+async fn look_at_files(
+    archives: &Archives,
+    scrutiny: &Scrutiny,
+    segments: &[Segment],
+    findings: &mut Findings,
+    notes: &mut Findings,
+) -> Result<Shelved, StoreError> {
+    if archives.in_force().next().is_none() {
+        return Ok(Shelved::default());
+    }
+    let (archives, shelf, segments) = (archives.clone(), scrutiny.shelf.clone(), segments.to_vec());
+    let look = move || {
+        let (mut findings, mut notes) = (Findings::default(), Findings::default());
+        let shelved = shelved::look(&archives, shelf.as_deref(), &segments, &mut findings, &mut notes);
+        Ok::<_, StoreError>((shelved, findings, notes))
+    };
+    let (shelved, found, noted) = joined(tokio::task::spawn_blocking(look).await)?;
+    (*findings, *notes) = (found, noted);
+    Ok(shelved)
 }
 
 fn adopted_of(row: &Row<'_>) -> Result<Adopted, DbError> {

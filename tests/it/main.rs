@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod archive;
 mod audit;
 mod backfill;
 mod bad_input;

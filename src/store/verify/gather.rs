@@ -12,13 +12,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::mpsc::Receiver;
 
+use crate::audit::archive::snapshot;
 use crate::audit::chain::Segment;
 use crate::audit::encoding::{self, FIELDS};
 use crate::audit::merkle::{Merkle, leaf_hash};
 
 use super::partitions::{Partitions, Spill};
 use super::read::Batch;
-use super::record::{Known, put_entry, put_row, put_state};
+use super::record::{Known, put_entry, put_fact, put_fact_words, put_row, put_state};
+use super::shelved::Covering;
 
 /// The rows of others that a segment adopted: from `first` to `last`, both inclusive.
 #[derive(Debug, Clone, Copy)]
@@ -44,10 +46,33 @@ pub(super) struct Gathered {
     pub(super) entries: Known,
     /// What the records of states say by number.
     pub(super) states: Known,
+    /// What the records of facts say by number.
+    pub(super) facts: Known,
+    /// The trees over the snapshots as they are stored, by archive.
+    pub(super) snapshots: BTreeMap<i64, Merkle>,
+    /// Rows in the table that an archive in force holds, by archive.
+    pub(super) left: BTreeMap<i64, Left>,
+    /// What of the chain is archived.
+    pub(super) covering: Covering,
     /// Adopted rows, ascending by their first.
     ranges: Vec<Adopted>,
     record: Vec<u8>,
     words: Vec<u8>,
+}
+
+/// Rows in the table whose place is in a file.
+pub(super) struct Left {
+    /// How many.
+    pub(super) rows: u64,
+    /// The first one's number and workout.
+    pub(super) first: (i64, String),
+}
+
+/// Where a row was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Table,
+    File,
 }
 
 /// What ended before its end.
@@ -67,7 +92,7 @@ impl From<io::Error> for Broken {
 
 impl Gathered {
     /// Before the first row of a chain; `ranges` ascend by their first.
-    pub(super) fn new(segments: &[Segment], ranges: Vec<Adopted>, spill: Spill) -> Self {
+    pub(super) fn new(segments: &[Segment], ranges: Vec<Adopted>, covering: Covering, spill: Spill) -> Self {
         let sealed = segments.iter().fold(0u64, |rows, s| rows.saturating_add(s.row_count));
         Self {
             trees: segments.iter().map(|s| (s.segment_id, Merkle::new())).collect(),
@@ -78,27 +103,43 @@ impl Gathered {
             partitions: Partitions::new(spill, sealed.saturating_mul(2)),
             entries: Known::default(),
             states: Known::default(),
+            facts: Known::default(),
+            snapshots: BTreeMap::new(),
+            left: BTreeMap::new(),
+            covering,
             ranges,
             record: Vec::new(),
             words: Vec::new(),
         }
     }
 
-    /// Takes everything in. `on_rows` is told how many history rows are through, now and then.
+    /// Takes everything in, from so many that read as `open` says. `on_rows` is told how many history rows are
+    /// through, now and then.
     ///
     /// # Errors
-    /// [`Broken::Reading`] where the batches end before both their ends.
-    pub(super) fn take_in(&mut self, batches: &Receiver<Batch>, mut on_rows: impl FnMut(u64)) -> Result<(), Broken> {
-        let mut open = 2;
+    /// [`Broken::Reading`] where the batches end before all their ends.
+    pub(super) fn take_in(
+        &mut self,
+        batches: &Receiver<Batch>,
+        mut open: usize,
+        mut on_rows: impl FnMut(u64),
+    ) -> Result<(), Broken> {
         while open > 0 {
             match batches.recv().map_err(|_| Broken::Reading)? {
                 Batch::Rows { bytes, rows } => {
+                    self.all(Origin::Table, &bytes, rows)?;
+                    on_rows(self.rows);
+                }
+                Batch::Filed { bytes, rows } => {
+                    self.all(Origin::File, &bytes, rows)?;
+                    on_rows(self.rows);
+                }
+                Batch::Facts { bytes, facts } => {
                     let mut start = 0;
-                    for (history_id, end) in rows {
-                        self.row(history_id, &bytes[start..end])?;
+                    for (archive_id, end) in facts {
+                        self.fact(archive_id, &bytes[start..end])?;
                         start = end;
                     }
-                    on_rows(self.rows);
                 }
                 Batch::States { bytes, ends } => {
                     let mut start = 0;
@@ -113,10 +154,31 @@ impl Gathered {
         Ok(())
     }
 
-    fn row(&mut self, history_id: i64, encoded: &[u8]) -> io::Result<()> {
+    fn all(&mut self, from: Origin, bytes: &[u8], rows: Vec<(i64, usize)>) -> io::Result<()> {
+        let mut start = 0;
+        for (history_id, end) in rows {
+            self.row(from, history_id, &bytes[start..end])?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, from: Origin, history_id: i64, encoded: &[u8]) -> io::Result<()> {
         let fields = encoding::fields(encoded).expect("the reader has encoded it");
         let own = own_segment(&fields);
         let place = own.or_else(|| self.adopted_by(history_id));
+        if from == Origin::Table
+            && let Some(archive_id) = place.and_then(|place| self.covering.filed(place))
+        {
+            // The file has it: here it is on its way, or where it does not belong.
+            let workout = || String::from_utf8_lossy(fields[0].unwrap_or_default()).into_owned();
+            let left = self.left.entry(archive_id).or_insert_with(|| Left {
+                rows: 0,
+                first: (history_id, workout()),
+            });
+            left.rows += 1;
+            return Ok(());
+        }
         self.rows += 1;
         if let Some(segment_id) = place {
             if own.is_none() {
@@ -126,6 +188,9 @@ impl Gathered {
                 Some(tree) => tree.push(leaf_hash(encoded)),
                 None => *self.unknown.entry(segment_id).or_default() += 1,
             }
+        }
+        if place.is_some_and(|place| self.covering.stands_for(place)) {
+            return Ok(());
         }
         let [
             workout,
@@ -161,6 +226,22 @@ impl Gathered {
             &self.words,
             (place, history_id),
         );
+        self.partitions.push(workout, &self.record)
+    }
+
+    fn fact(&mut self, archive_id: i64, encoded: &[u8]) -> io::Result<()> {
+        let tree = self.snapshots.entry(archive_id).or_default();
+        tree.push(leaf_hash(encoded));
+        let (workout, state) = snapshot::decode(encoded).expect("the reader has encoded it");
+        let Some(archive) = self.covering.place_of(archive_id) else {
+            // A snapshot that no archive has: a killed attempt's.
+            return Ok(());
+        };
+        self.words.clear();
+        put_fact_words(&mut self.words, state.as_ref());
+        self.record.clear();
+        let workout = workout.as_bytes();
+        put_fact(&mut self.record, &mut self.facts, workout, &self.words, archive);
         self.partitions.push(workout, &self.record)
     }
 

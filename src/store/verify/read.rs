@@ -1,4 +1,4 @@
-//! The history and the stored state, read side by side and handed on in batches.
+//! The history, the stored state and what archives hold, read side by side and handed on in batches.
 //!
 //! Why: taking a row from the wire costs the most of all that verification does to it, so whoever reads does
 //! nothing else; hashing goes on beside it.
@@ -9,23 +9,29 @@
 //!
 //! Must not know: what becomes of a batch.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinSet;
 
+use crate::audit::archive::file::{FileError, Filed};
+use crate::audit::archive::snapshot;
 use crate::audit::replay::StateOf;
 use crate::db::Db;
 use crate::db::error::DbError;
 use crate::db::statement::Statement;
 use crate::db::value::{Params, Row};
 use crate::sql;
+use crate::store::archive::{Archive, fact_of};
+use crate::store::archived::{self, Shelf};
 use crate::store::replay::row_of;
 
 use super::record::put_stored;
 
 static HISTORY: Statement = sql!("query/verify_history");
 static STATE: Statement = sql!("query/verify_state");
+static FACTS: Statement = sql!("query/snapshot_rows");
 
 /// Batches that wait to be hashed.
 const QUEUE: usize = 8;
@@ -36,20 +42,100 @@ const BATCH: usize = 192 << 10;
 pub(super) enum Batch {
     /// History rows: encoded, with their number.
     Rows { bytes: Vec<u8>, rows: Vec<(i64, usize)> },
+    /// As `Rows`, from the file of an archive.
+    Filed { bytes: Vec<u8>, rows: Vec<(i64, usize)> },
+    /// States after archives: as they are hashed, with the archive's number.
+    Facts { bytes: Vec<u8>, facts: Vec<(i64, usize)> },
     /// Stored states: the workout, and behind it the state as `record::put_stored` has it.
     States { bytes: Vec<u8>, ends: Vec<(usize, usize)> },
-    /// One of the two has been read to its end.
+    /// One of those who read has come to its end.
     End,
 }
 
-/// Reads both, in tasks of their own. A task that fails ends without [`Batch::End`]; one that nobody listens to
-/// any more ends at once.
-pub(super) fn read(db: &Db) -> (JoinSet<Result<(), DbError>>, Receiver<Batch>) {
+/// Those who read, what they hand on, and how many [`Batch::End`] there will be.
+pub(super) type Reading = (JoinSet<Result<(), DbError>>, Receiver<Batch>, usize);
+
+/// Reads everything, in tasks of their own: the tables, snapshots where there are any, and the files of `archives`. A
+/// task that fails ends without [`Batch::End`]; one that nobody listens to any more ends at once.
+pub(super) fn read(db: &Db, snapshots: bool, files: Option<(Arc<dyn Shelf>, Vec<Archive>)>) -> Reading {
     let (sender, receiver) = sync_channel(QUEUE);
     let mut readers = JoinSet::new();
     readers.spawn(read_history(db.clone(), sender.clone()));
-    readers.spawn(read_states(db.clone(), sender));
-    (readers, receiver)
+    readers.spawn(read_states(db.clone(), sender.clone()));
+    if snapshots {
+        readers.spawn(read_facts(db.clone(), sender.clone()));
+    }
+    if let Some((shelf, archives)) = files {
+        readers.spawn_blocking(move || read_files(shelf.as_ref(), &archives, &sender));
+    }
+    let ends = readers.len();
+    (readers, receiver, ends)
+}
+
+async fn read_facts(db: Db, sender: SyncSender<Batch>) -> Result<(), DbError> {
+    let (mut bytes, mut facts) = (Vec::with_capacity(BATCH), Vec::new());
+    let mut heard = true;
+    let each = |row: &Row<'_>| {
+        snapshot::encode_into(&mut bytes, row.text(1)?, fact_of(row, 2)?.as_ref());
+        facts.push((row.int(0)?, bytes.len()));
+        if bytes.len() + BATCH / 16 > BATCH {
+            let bytes = std::mem::replace(&mut bytes, Vec::with_capacity(BATCH));
+            let facts = std::mem::take(&mut facts);
+            send(&sender, Batch::Facts { bytes, facts }, &mut heard)?;
+        }
+        Ok(())
+    };
+    let read = db.query(&FACTS, &Params::none(), each).await;
+    finish(read, &sender, Batch::Facts { bytes, facts }, heard)
+}
+
+/// What ended the reading of a file.
+enum Ended {
+    File(FileError),
+    Db(DbError),
+}
+
+impl From<FileError> for Ended {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+fn read_files(shelf: &dyn Shelf, archives: &[Archive], sender: &SyncSender<Batch>) -> Result<(), DbError> {
+    let failed = |archive: &Archive, detail: String| DbError::Other {
+        statement: format!("read {}", archive.record.file_name),
+        detail,
+    };
+    let mut heard = true;
+    for archive in archives {
+        // It was the right one a moment ago.
+        let file = archived::open(Some(shelf), archive).map_err(|why| failed(archive, why.to_string()))?;
+        let (mut bytes, mut rows) = (Vec::with_capacity(BATCH), Vec::new());
+        file.each(|filed: Filed<'_>| -> Result<(), Ended> {
+            filed.row.encode_into(&mut bytes);
+            rows.push((filed.history_id, bytes.len()));
+            if bytes.len() + BATCH / 16 > BATCH {
+                let bytes = std::mem::replace(&mut bytes, Vec::with_capacity(BATCH));
+                let rows = std::mem::take(&mut rows);
+                send(sender, Batch::Filed { bytes, rows }, &mut heard).map_err(Ended::Db)?;
+            }
+            Ok(())
+        })
+        .map_err(|ended| match ended {
+            Ended::File(error) => failed(archive, error.to_string()),
+            Ended::Db(error) => error,
+        })?;
+        send(sender, Batch::Filed { bytes, rows }, &mut heard)?;
+    }
+    finish(
+        Ok(0),
+        sender,
+        Batch::Filed {
+            bytes: Vec::new(),
+            rows: Vec::new(),
+        },
+        heard,
+    )
 }
 
 async fn read_history(db: Db, sender: SyncSender<Batch>) -> Result<(), DbError> {

@@ -4,7 +4,8 @@
 //! (labels, source, model, run) it says in the words of the row before, so those words get a number.
 //!
 //! ```text
-//! record = (length of workout * 2 + 1 for a history row), workout, word, [place, history_id of a history row]
+//! record = (length of workout * 4 + kind), workout, word, [place, history_id of a row], [archive of a fact]
+//! kind   = 0 a stored state, 1 a history row, 2 a fact: the state after an archive
 //! word   = number of known words, or 0, their length, and they themselves
 //! place  = 0 where no segment seals the row, else 1, segment_id
 //! ```
@@ -72,8 +73,18 @@ pub(super) enum Words<'a> {
 pub(super) struct Record<'a> {
     pub(super) workout: &'a [u8],
     pub(super) words: Words<'a>,
-    /// Where a history row stands; None for a stored state.
-    pub(super) at: Option<(Option<i64>, i64)>,
+    pub(super) kind: Kind,
+}
+
+/// What a record is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A stored state.
+    State,
+    /// A history row: the segment that seals it, and its number.
+    Row(Option<i64>, i64),
+    /// The state after an archive, which has this place among the archives.
+    Fact(usize),
 }
 
 /// Appends the record of a history row: its segment or None, and its number.
@@ -84,7 +95,7 @@ pub(super) fn put_row(
     words: &[u8],
     (place, history_id): (Option<i64>, i64),
 ) {
-    put_number(out, workout.len() as u64 * 2 + 1);
+    put_number(out, workout.len() as u64 * 4 + 1);
     out.extend_from_slice(workout);
     known.put(out, words);
     put_number(out, u64::from(place.is_some()));
@@ -96,15 +107,23 @@ pub(super) fn put_row(
 
 /// Appends the record of a stored state.
 pub(super) fn put_state(out: &mut Vec<u8>, known: &mut Known, workout: &[u8], words: &[u8]) {
-    put_number(out, workout.len() as u64 * 2);
+    put_number(out, workout.len() as u64 * 4);
     out.extend_from_slice(workout);
     known.put(out, words);
+}
+
+/// Appends the record of a fact of the archive at a place.
+pub(super) fn put_fact(out: &mut Vec<u8>, known: &mut Known, workout: &[u8], words: &[u8], archive: usize) {
+    put_number(out, workout.len() as u64 * 4 + 2);
+    out.extend_from_slice(workout);
+    known.put(out, words);
+    put_number(out, archive as u64);
 }
 
 /// The next record of `rest`, which is moved on; None where it is none.
 pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
     let head = number(rest)?;
-    let workout = bytes(rest, head / 2)?;
+    let workout = bytes(rest, head / 4)?;
     let words = match number(rest)? {
         0 => {
             let length = number(rest)?;
@@ -112,13 +131,16 @@ pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
         }
         known => Words::Known(usize::try_from(known - 1).ok()?),
     };
-    let at = if head % 2 == 1 {
-        let place = if number(rest)? == 1 { Some(signed(rest)?) } else { None };
-        Some((place, signed(rest)?))
-    } else {
-        None
+    let kind = match head % 4 {
+        0 => Kind::State,
+        1 => {
+            let place = if number(rest)? == 1 { Some(signed(rest)?) } else { None };
+            Kind::Row(place, signed(rest)?)
+        }
+        2 => Kind::Fact(usize::try_from(number(rest)?).ok()?),
+        _ => return None,
     };
-    Some(Record { workout, words, at })
+    Some(Record { workout, words, kind })
 }
 
 /// The fields of a history row that the fold looks at, but for its workout; as bytes, in this order: previous,
@@ -169,6 +191,29 @@ pub(super) fn stored(mut words: &[u8]) -> Option<StateOf<&str>> {
         run_id: text(words)?,
         testimony: false,
     })
+}
+
+/// Appends a fact: a state as [`put_stored`] has it, and whether others had the last word; or that there was none.
+pub(super) fn put_fact_words(out: &mut Vec<u8>, state: Option<&StateOf<&str>>) {
+    match state {
+        None => out.push(0),
+        Some(state) => {
+            out.push(1 + u8::from(state.testimony));
+            put_stored(out, state);
+        }
+    }
+}
+
+/// What [`put_fact_words`] wrote.
+pub(super) fn fact(words: &[u8]) -> Option<Option<StateOf<&str>>> {
+    let (head, rest) = words.split_first()?;
+    if *head == 0 {
+        return Some(None);
+    }
+    Some(Some(StateOf {
+        testimony: *head == 2,
+        ..stored(rest)?
+    }))
 }
 
 fn put_number(out: &mut Vec<u8>, mut number: u64) {
@@ -269,11 +314,44 @@ mod tests {
             prop_assert_eq!(read.len(), rows.len() + counts.len());
             for (record, (workout, place, id, label, run)) in read.iter().zip(&rows) {
                 prop_assert_eq!(record.workout, workout.as_bytes());
-                prop_assert_eq!(record.at, Some((*place, *id)));
+                prop_assert_eq!(record.kind, Kind::Row(*place, *id));
                 let Words::Known(number) = record.words else { panic!("there is room for all") };
                 let entry = entry(&rows_known.words()[number]).expect("an entry");
                 prop_assert_eq!((entry.new, entry.run_id, entry.testimony), (label.as_str(), run.as_deref(), place.is_none()));
             }
+        }
+    }
+
+    #[test]
+    fn facts_read_back_the_same() {
+        let state = StateOf {
+            label: "l",
+            is_override: true,
+            change_count: 3,
+            model_id: None,
+            run_id: Some("r"),
+            testimony: true,
+        };
+        let (mut out, mut known) = (Vec::new(), Known::default());
+        let facts = [
+            None,
+            Some(state.clone()),
+            Some(StateOf {
+                testimony: false,
+                ..state
+            }),
+        ];
+        for (at, state) in facts.iter().enumerate() {
+            let mut words = Vec::new();
+            put_fact_words(&mut words, state.as_ref());
+            put_fact(&mut out, &mut known, b"w", &words, at);
+        }
+        for (at, record) in records(&out).iter().enumerate() {
+            assert_eq!((record.workout, record.kind), (b"w".as_slice(), Kind::Fact(at)));
+            let Words::Known(number) = record.words else {
+                panic!("there is room for all")
+            };
+            assert_eq!(fact(&known.words()[number]), Some(facts[at].clone()));
         }
     }
 

@@ -16,7 +16,8 @@ use crate::store::findings::{Finding, FirstOfKind};
 use crate::store::replay::{Line, Place};
 
 use super::gather::{Broken, Gathered};
-use super::record::{self, Record, Words};
+use super::record::{self, Kind, Record, Words};
+use super::shelved::Covering;
 
 /// What is said of a workout, in the order in which it is said: of all workouts first this, then that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,8 @@ enum Chapter {
     Unsealed,
     Joins,
     State,
+    /// What the archive at this place has as the state after it.
+    Snapshot(usize),
 }
 
 /// Where a note belongs: by the place of its row (rows that no segment seals come last), and within a row.
@@ -89,19 +92,32 @@ impl Step<'_> {
     }
 }
 
+/// The state of a workout after the archive at a place.
+type Fact<'a> = (usize, Option<StateOf<&'a str>>);
+
 /// What known words mean.
 struct Meanings<'a> {
     entries: Vec<Entry<'a>>,
     states: Vec<StateOf<&'a str>>,
+    facts: Vec<Option<StateOf<&'a str>>>,
+    covering: &'a Covering,
+    /// The places of archives in the order of their last segments.
+    ends: Vec<usize>,
 }
 
 impl<'a> Meanings<'a> {
     fn of(gathered: &'a Gathered) -> Result<Self, Broken> {
         let entries = gathered.entries.words().iter().map(|words| record::entry(words));
         let states = gathered.states.words().iter().map(|words| record::stored(words));
+        let facts = gathered.facts.words().iter().map(|words| record::fact(words));
+        let mut ends: Vec<usize> = (0..gathered.covering.spans.len()).collect();
+        ends.sort_by_key(|at| gathered.covering.spans[*at].last);
         Ok(Self {
             entries: entries.collect::<Option<_>>().ok_or_else(garbled)?,
             states: states.collect::<Option<_>>().ok_or_else(garbled)?,
+            facts: facts.collect::<Option<_>>().ok_or_else(garbled)?,
+            covering: &gathered.covering,
+            ends,
         })
     }
 
@@ -125,27 +141,52 @@ impl<'a> Meanings<'a> {
         }
     }
 
+    fn fact<'r>(&self, words: Words<'r>) -> Option<Option<StateOf<&'r str>>>
+    where
+        'a: 'r,
+    {
+        match words {
+            Words::Known(number) => self.facts.get(number).cloned(),
+            Words::Said(said) => record::fact(said),
+        }
+    }
+
     /// Replays one partition; None where its records cannot be read.
     fn settle(&self, mut records: &[u8]) -> Option<Settled> {
-        let (mut steps, mut states) = (Vec::new(), Vec::new());
+        let (mut steps, mut states, mut facts) = (Vec::new(), Vec::new(), Vec::new());
         while !records.is_empty() {
-            let Record { workout, words, at } = record::next(&mut records)?;
-            match at {
-                Some((place, history_id)) => steps.push(Step {
+            let Record { workout, words, kind } = record::next(&mut records)?;
+            match kind {
+                Kind::Row(place, history_id) => steps.push(Step {
                     workout,
                     place,
                     history_id,
                     words,
                 }),
-                None => states.push((workout, words)),
+                Kind::State => states.push((workout, words)),
+                Kind::Fact(archive) => facts.push((workout, archive, words)),
             }
         }
         // Both come nearly in order: a run writes its workouts in order.
         steps.sort_by(|a, b| a.workout.cmp(b.workout).then_with(|| a.order().cmp(&b.order())));
         states.sort_by_key(|(workout, _)| *workout);
+        facts.sort_by_key(|(workout, ..)| *workout);
         let mut settled = Settled::default();
-        let (mut steps, mut states) = (steps.as_slice(), states.as_slice());
-        while let Some(workout) = first(steps.first().map(|s| s.workout), states.first().map(|s| s.0)) {
+        let (mut steps, mut states, mut facts) = (steps.as_slice(), states.as_slice(), facts.as_slice());
+        loop {
+            let heads = [
+                steps.first().map(|s| s.workout),
+                states.first().map(|s| s.0),
+                facts.first().map(|f| f.0),
+            ];
+            let Some(workout) = heads.into_iter().flatten().min() else {
+                break;
+            };
+            let known = facts.iter().take_while(|(id, ..)| *id == workout).count();
+            let of_workout: Option<Vec<Fact<'_>>> = facts[..known]
+                .iter()
+                .map(|(_, archive, words)| Some((*archive, self.fact(*words)?)))
+                .collect();
             let own = steps.iter().take_while(|step| step.workout == workout).count();
             let stored = states.iter().take_while(|(id, _)| *id == workout).count();
             let state = match stored.checked_sub(1) {
@@ -155,25 +196,81 @@ impl<'a> Meanings<'a> {
             };
             self.settle_one(
                 std::str::from_utf8(workout).ok()?,
-                &steps[..own],
+                (&steps[..own], &of_workout?),
                 state.as_ref(),
                 &mut settled,
             )?;
-            (steps, states) = (&steps[own..], &states[stored..]);
+            (steps, states, facts) = (&steps[own..], &states[stored..], &facts[known..]);
         }
         Some(settled)
+    }
+
+    /// What replay of a workout begins with: the last state that stands for rows which are not replayed.
+    fn basis<'r>(&self, facts: &[Fact<'r>]) -> Option<StateOf<Cow<'r, str>>> {
+        if self.covering.whole {
+            return None;
+        }
+        let last = |at: usize| self.covering.spans[at].last;
+        let below = facts.iter().filter(|(at, _)| last(*at) <= self.covering.covered);
+        let (_, state) = below.max_by_key(|(at, _)| (last(*at), *at))?;
+        let text = |text: Option<&'r str>| text.map(Cow::Borrowed);
+        state.as_ref().map(|state| StateOf {
+            label: Cow::Borrowed(state.label),
+            is_override: state.is_override,
+            change_count: state.change_count,
+            model_id: text(state.model_id),
+            run_id: text(state.run_id),
+            testimony: state.testimony,
+        })
+    }
+
+    /// Holds the snapshot of the archive at a place against what the rows up to its end fold to.
+    fn hold<S: AsRef<str>>(
+        &self,
+        workout: &str,
+        at: usize,
+        (steps, facts): (&[Step<'_>], &[Fact<'_>]),
+        folded: Option<&StateOf<S>>,
+        settled: &mut Settled,
+    ) {
+        let (covering, span) = (self.covering, self.covering.spans[at]);
+        if !covering.whole && span.last <= covering.covered {
+            return;
+        }
+        let fact = facts.iter().find(|(archive, _)| *archive == at);
+        let touches = |step: &Step<'_>| step.place.is_some_and(|place| span.holds(place));
+        let archive_id = span.archive_id;
+        let differs = match fact {
+            Some((_, state)) => compare(state.as_ref(), folded).map(|(_, detail)| detail),
+            None if covering.whole && steps.iter().any(touches) => Some("it does not have the workout".to_owned()),
+            None => None,
+        };
+        if let Some(detail) = differs {
+            let detail = format!("in the snapshot of archive {archive_id} {detail}");
+            let finding = about("snapshot", workout, detail);
+            settled
+                .findings
+                .push((Chapter::Snapshot(at), workout.to_owned()), finding);
+        }
     }
 
     fn settle_one(
         &self,
         workout: &str,
-        steps: &[Step<'_>],
+        (steps, facts): (&[Step<'_>], &[Fact<'_>]),
         stored: Option<&StateOf<&str>>,
         settled: &mut Settled,
     ) -> Option<()> {
         settled.workouts += u64::from(stored.is_some());
         let mut line: Line<Cow<'_, str>> = Line::default();
+        line.state = self.basis(facts);
+        let mut ends = self.ends.iter().peekable();
         for step in steps {
+            while let Some(end) =
+                ends.next_if(|end| step.place.is_none_or(|place| place > self.covering.spans[**end].last))
+            {
+                self.hold(workout, *end, (steps, facts), line.state.as_ref(), settled);
+            }
             let entry = Entry {
                 workout_id: workout,
                 ..self.entry(step.words)?
@@ -187,6 +284,9 @@ impl<'a> Meanings<'a> {
                 settled.notes.push((step.order(), nth), note);
                 nth += 1;
             });
+        }
+        for end in ends {
+            self.hold(workout, *end, (steps, facts), line.state.as_ref(), settled);
         }
         let mut say = |chapter: Chapter, finding: Finding| {
             settled.findings.push((chapter, workout.to_owned()), finding);
@@ -203,14 +303,6 @@ impl<'a> Meanings<'a> {
             say(Chapter::State, about(kind, workout, detail));
         }
         Some(())
-    }
-}
-
-/// The first in order of two workouts, where there is one.
-fn first<'a>(a: Option<&'a [u8]>, b: Option<&'a [u8]>) -> Option<&'a [u8]> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }
 

@@ -207,7 +207,8 @@ fn an_edited_segment_is_found_whichever_field_it_is() {
         ("prev_head", format!("'{other}'"), "broken", None),
         ("merkle_root", format!("'{other}'"), "root", None),
         ("row_count", "row_count + 1".to_owned(), "count", None),
-        ("encoding_version", "2".to_owned(), "version", None),
+        ("encoding_version", "3".to_owned(), "version", None),
+        ("encoding_version", "2".to_owned(), "archive", None),
         ("segment_id", "77".to_owned(), "gap", None),
     ] {
         on_both_stores(|store| {

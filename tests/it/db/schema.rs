@@ -297,7 +297,7 @@ fn tables_and_columns_are_the_same_on_both() {
         }
     });
     let found = found.into_inner().expect("no panic");
-    assert_eq!(found[0].len(), 16);
+    assert_eq!(found[0].len(), 19);
     assert_eq!(found[0], found[1]);
     let history = &found[0]["workout_classification_history"];
     assert_eq!(history.join(" "), HISTORY_COLUMNS);

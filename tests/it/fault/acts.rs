@@ -1,6 +1,9 @@
 //! The writing commands, as the library performs them, each with the store that it is performed on.
 
+use paceline::app::{made_folder, shelf};
 use paceline::pipeline::activate::{activate, predecessor, retire};
+use paceline::pipeline::archive::restore::{Which, restore};
+use paceline::pipeline::archive::{ArchiveOptions, archive};
 use paceline::pipeline::import::{ImportOptions, ImportSource, import};
 use paceline::pipeline::people::{Said, clear, say};
 use paceline::pipeline::prepare::Options;
@@ -43,11 +46,15 @@ pub enum Act {
     Rollback,
     /// The active model is withdrawn.
     Deprecate,
+    /// Old history goes into files.
+    Archive,
+    /// It comes back.
+    Restore,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::FirstNight,
         Self::RetrainNight,
         Self::Candidate,
@@ -58,6 +65,8 @@ impl Act {
         Self::Activate,
         Self::Rollback,
         Self::Deprecate,
+        Self::Archive,
+        Self::Restore,
     ];
 
     /// The command that it is.
@@ -73,6 +82,8 @@ impl Act {
             Self::Activate => "model activate",
             Self::Rollback => "model rollback",
             Self::Deprecate => "model deprecate",
+            Self::Archive => "archive",
+            Self::Restore => "archive restore",
         }
     }
 
@@ -101,6 +112,9 @@ impl Act {
                 .raw
                 .run("UPDATE workout_summary SET avg_pace = avg_pace + 10, duration_sec = duration_sec + 1800 WHERE workout_id IN ('w02', 'w06')")
                 .await;
+        }
+        if self == Self::Restore {
+            move_out(&world.store, &world.ambient()).await.expect("archived");
         }
         if matches!(self, Self::Activate | Self::Rollback | Self::Deprecate) {
             let other = Options {
@@ -162,8 +176,25 @@ impl Act {
                 let (to, now) = (ModelStatus::Deprecated, ambient.now());
                 retire(store, SECOND_MODEL, to, "worse", now).await
             }
+            Self::Archive => move_out(store, ambient).await,
+            Self::Restore => restore(store, &Which::All, false, &shelf(None), ambient)
+                .await
+                .map(|_| ()),
         }
     }
+}
+
+/// Moves everything into files of few rows, in a folder that all stores of one test share.
+async fn move_out(store: &Store, ambient: &Ambient) -> Result<(), RunError> {
+    let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("archives-of-{test}"));
+    let options = ArchiveOptions {
+        before: "2026-03-01T00:00:00Z".parse().expect("an instant"),
+        folder: made_folder(&folder).expect("a folder"),
+        file_rows: 20,
+        take_over: false,
+    };
+    archive(store, &options, &shelf(None), ambient).await.map(|_| ())
 }
 
 /// The nightly pipeline, in small transactions.

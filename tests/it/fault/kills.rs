@@ -1,7 +1,7 @@
 //! `kill -9` before and after each commit of each writing command, and the command given again.
 
 use paceline::db::statement::Dialect;
-use paceline::store::privileges::{IMPORT, RUN, VERDICTS};
+use paceline::store::privileges::{ARCHIVE as MOVES, IMPORT, RUN, VERDICTS};
 
 use super::acts::{nightly, rows};
 use super::children::{Held, Place, assert_clean, tables_of};
@@ -32,12 +32,23 @@ const SAID: &[&str] = &[
     "feedback", "add", "w04", "--type", "correct", "--label", "pup_walk", "--user", "anna",
 ];
 
+const ARCHIVE: &[&str] = &[
+    "archive",
+    "--before",
+    "2026-02-20",
+    "--to",
+    "{archive}",
+    "--file-rows",
+    "20",
+];
+
 /// The model of the first night: it is the second command, and each has a day.
 const CHILDS_FIRST_MODEL: &str = "workout_classifier_20260202_000000";
 
 /// Every writing command that is to bear a kill. One more is one line more.
 fn kills() -> Vec<Kill> {
     let (none, import, run) = ((0, 0), (IMPORT.len(), 2), (RUN.len() + VERDICTS.len(), 5));
+    let moves = (MOVES.len(), 4);
     let kill = |name, before, line, questions| Kill {
         name,
         before,
@@ -66,6 +77,13 @@ fn kills() -> Vec<Kill> {
             &[FIRST, NIGHT, MORE, AGAIN],
             &["model", "rollback", "--no-reclassify"],
             none,
+        ),
+        kill("archive", &[FIRST, NIGHT, SAID], ARCHIVE, moves),
+        kill(
+            "archive restore",
+            &[FIRST, NIGHT, SAID, ARCHIVE],
+            &["archive", "restore", "--all"],
+            moves,
         ),
     ]
 }

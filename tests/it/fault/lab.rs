@@ -18,12 +18,15 @@ use crate::support::{TestStore, mariadb, now};
 pub type Tables = BTreeMap<&'static str, Vec<Vec<String>>>;
 
 /// Each table that is compared, with its order.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 15] = [
     ("workout_summary", "workout_id"),
     ("workout_ml_classifications", "workout_id"),
     ("workout_classification_history", "history_id"),
     ("ml_model_registry", "registry_id"),
     ("audit_segments", "segment_id"),
+    ("audit_archives", "archive_id"),
+    ("audit_snapshot", "archive_id, row_no"),
+    ("archive_status", "archive_id"),
     ("pipeline_runs", "run_id"),
     ("pipeline_chunks", "segment_id"),
     ("pipeline_lease", "pipeline"),

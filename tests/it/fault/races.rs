@@ -35,6 +35,7 @@ struct Race {
 const IMPORT: &str = "import {rows}";
 const NIGHT: &str = "run {night}";
 const AGAIN: &str = "run {night} --retrain always --accept-churn";
+const ARCHIVE: &str = "archive --before 2026-02-20 --to {archive} --file-rows 20";
 const SAID: &str = "feedback add w04 --type correct --label pup_walk --user anna";
 
 fn races() -> Vec<Race> {
@@ -99,6 +100,28 @@ fn races() -> Vec<Race> {
             &["model", "rollback", "--no-reclassify"],
             &[(1, "another process was first"), (1, "only a model that is archived")],
             false,
+        ),
+        race(
+            "archive",
+            &[IMPORT, NIGHT, SAID],
+            &[
+                "archive",
+                "--before",
+                "2026-02-20",
+                "--to",
+                "{archive}",
+                "--file-rows",
+                "20",
+            ],
+            &[(75, "history is being moved already")],
+            true,
+        ),
+        race(
+            "archive restore",
+            &[IMPORT, NIGHT, SAID, ARCHIVE],
+            &["archive", "restore", "--all"],
+            &[(75, "history is being moved already")],
+            true,
         ),
     ]
 }
