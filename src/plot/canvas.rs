@@ -54,6 +54,8 @@ pub(super) fn draw(figure: &Figure) -> Result<String, PlotError> {
 fn described(svg: &str, figure: &Figure) -> String {
     let (head, rest) = svg.split_once('\n').unwrap_or((svg, ""));
     let view_box = head.find("viewBox").map_or("", |at| &head[at..]);
+    // Bars that touch would show a hair of the ground between them.
+    let rest = rest.replace("<rect ", "<rect shape-rendering=\"crispEdges\" ");
     let escaped = |text: &str| {
         let text = line(text, usize::MAX).replace('&', "&amp;");
         text.replace('<', "&lt;").replace('>', "&gt;")
