@@ -30,7 +30,10 @@ const ARRIVING: [&str; 5] = [
 ];
 
 /// Pages whose commands need a scene of their own, and the tests that type them there.
-const FOLLOWED_ELSEWHERE: [(&str, &str); 1] = [("docs/upgrade.md", "tests/it/upgrade/page.rs")];
+const FOLLOWED_ELSEWHERE: [(&str, &str); 2] = [
+    ("docs/classification.md", "tests/it/plots/docs.rs"),
+    ("docs/upgrade.md", "tests/it/upgrade/page.rs"),
+];
 
 /// Set to write the generated pages instead of comparing them.
 const BLESS: &str = "PACELINE_BLESS";
