@@ -29,6 +29,12 @@ const ARRIVING: [&str; 5] = [
     "docs/upgrade.md",
 ];
 
+/// Pages whose commands need a scene of their own, and the tests that type them there.
+const FOLLOWED_ELSEWHERE: [(&str, &str); 2] = [
+    ("docs/classification.md", "tests/it/plots/docs.rs"),
+    ("docs/upgrade.md", "tests/it/upgrade/page.rs"),
+];
+
 /// Set to write the generated pages instead of comparing them.
 const BLESS: &str = "PACELINE_BLESS";
 
@@ -79,7 +85,8 @@ fn held_against(page: &Path, generated: &str, test: &str) {
 
 #[test]
 fn pages_of_the_manual_do_what_they_say() {
-    let elsewhere = |page: &PathBuf| is_of_command(page) || page.ends_with("README.md");
+    let has_a_scene = |page: &PathBuf| FOLLOWED_ELSEWHERE.iter().any(|(of, _)| page.ends_with(of));
+    let elsewhere = |page: &PathBuf| is_of_command(page) || page.ends_with("README.md") || has_a_scene(page);
     let of_operators: Vec<PathBuf> = pages().into_iter().filter(|page| !elsewhere(page)).collect();
     let (commands, not_run) = follow_all(&of_operators, |page| Shell::new(needs_server(page)));
     assert!(commands > 60, "only {commands} commands were typed");
@@ -103,6 +110,17 @@ fn examples_of_every_command_do_what_they_say() {
     let (commands, not_run) = follow_all(&of_commands, machine);
     assert!(commands > 50, "only {commands} commands were typed");
     assert!(not_run.is_empty(), "{not_run:#?}");
+}
+
+#[test]
+fn pages_that_are_followed_elsewhere_are_followed_there() {
+    for (page, test) in FOLLOWED_ELSEWHERE.iter().filter(|(page, _)| root().join(page).exists()) {
+        let test = std::fs::read_to_string(root().join(test)).unwrap_or_else(|e| panic!("{test}: {e}"));
+        assert!(
+            test.contains(page),
+            "the test that should type the commands of {page} does not name it"
+        );
+    }
 }
 
 #[test]
