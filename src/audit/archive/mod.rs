@@ -211,7 +211,10 @@ mod tests {
         };
         let cut_of = |rows: &[u64], max_rows, max_segments| {
             let segments: Vec<Segment> = rows.iter().enumerate().map(segment).collect();
-            cut(&segments, max_rows, max_segments).iter().map(|s| s.len()).collect::<Vec<_>>()
+            cut(&segments, max_rows, max_segments)
+                .iter()
+                .map(|s| s.len())
+                .collect::<Vec<_>>()
         };
         assert_eq!(cut_of(&[5, 5, 5], 10, 9), [2, 1]);
         assert_eq!(cut_of(&[50, 5, 5], 10, 9), [1, 2]);

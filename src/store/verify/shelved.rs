@@ -257,11 +257,13 @@ fn tell_left(archive: &Archive, left: Option<&Left>, findings: &mut Findings, no
             findings.add("inserted", sealed, Some(workout), detail);
         }
         (Status::Archiving, _) => {
-            let detail = format!("{rows} rows of archive {id} have not left the table yet: give `paceline archive` again");
+            let detail =
+                format!("{rows} rows of archive {id} have not left the table yet: give `paceline archive` again");
             notes.add("unfinished", sealed, None, detail);
         }
         (Status::Restoring, _) => {
-            let detail = format!("{rows} rows of archive {id} are back in the table: give `paceline archive restore` again");
+            let detail =
+                format!("{rows} rows of archive {id} are back in the table: give `paceline archive restore` again");
             notes.add("unfinished", sealed, None, detail);
         }
     }

@@ -35,7 +35,10 @@ fn past_states_histories_and_proofs_are_those_of_before() {
             match store.state_as_of(*at, *workout).await {
                 Ok(found) => assert_eq!(&found, state, "{workout:?} as of {at} without them"),
                 Err(StoreError::Archived { file, .. }) => {
-                    assert!(*at < years.middle && report.files.iter().any(|f| f.file == file), "{at}: {file}");
+                    assert!(
+                        *at < years.middle && report.files.iter().any(|f| f.file == file),
+                        "{at}: {file}"
+                    );
                 }
                 Err(error) => panic!("{error}"),
             }
@@ -43,7 +46,10 @@ fn past_states_histories_and_proofs_are_those_of_before() {
         // From the newest archived row on nobody needs the files.
         let after = states.iter().filter(|(at, ..)| *at >= years.instants[2]);
         for (at, workout, state) in after {
-            assert_eq!(&store.state_as_of(*at, *workout).await.expect("no file is needed"), state);
+            assert_eq!(
+                &store.state_as_of(*at, *workout).await.expect("no file is needed"),
+                state
+            );
         }
 
         for (id, history, proved) in &said {
@@ -56,10 +62,16 @@ fn past_states_histories_and_proofs_are_those_of_before() {
             assert_eq!(first.rows, proved.rows[..1]);
 
             let part = store.whole_history(id, None).await.expect("what is in the table");
-            assert!(part.entries.len() < history.len() && !part.missing.is_empty(), "{id}: {part:?}");
+            assert!(
+                part.entries.len() < history.len() && !part.missing.is_empty(),
+                "{id}: {part:?}"
+            );
             assert!(part.missing[0].contains(&format!("history of workout {id} is archived in paceline-")));
             let error = store.prove(id, Some(one), None).await.expect_err("its file is needed");
-            assert!(matches!(error, ProveError::Store(StoreError::Archived { .. })), "{error}");
+            assert!(
+                matches!(error, ProveError::Store(StoreError::Archived { .. })),
+                "{error}"
+            );
         }
     });
 }

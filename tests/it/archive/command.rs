@@ -10,10 +10,13 @@ const ROWS: &str = "workout_id,workout_date,activity_type,distance_mi,duration_s
 
 #[test]
 fn a_year_is_archived_looked_at_and_brought_back() {
-    on_both_stores(|paceline, folder| {
+    on_both_stores(|paceline, _| {
+        let folder = &tempfile::tempdir().expect("a folder");
         let old = paceline.at("2024-06-01T00:00:00Z");
         old.ok(&["run", NIGHTLY, "--import", &file(folder, "in.csv", ROWS)]);
-        let correct = ["feedback", "add", "a", "--type", "correct", "--label", "mixed", "--user", "anna"];
+        let correct = [
+            "feedback", "add", "a", "--type", "correct", "--label", "mixed", "--user", "anna",
+        ];
         paceline.at("2024-06-02T00:00:00Z").ok(&correct);
         let to = folder.path().join("years").display().to_string();
         let make = ["archive", "--older-than", "1y", "--to", &to];
@@ -29,37 +32,61 @@ fn a_year_is_archived_looked_at_and_brought_back() {
 
         let before = paceline.tables();
         let page = paceline.ok(&make).stdout;
-        assert!(page.contains("Archived  4 history rows") && page.contains(&to), "{page}");
+        assert!(
+            page.contains("Archived  4 history rows") && page.contains(&to),
+            "{page}"
+        );
         let list = paceline.json(&["archive", "list"]);
         assert_eq!((&list[0]["status"], &list[0]["rows"]), (&"archived".into(), &4.into()));
         assert_eq!(list[0]["newest_at"], "2024-06-02 00:00:00.000000");
         assert!(paceline.ok(&["archive", "list"]).stdout.contains("archived"));
 
         let verified = paceline.json(&["verify"]);
-        assert_eq!((&verified["ok"], &verified["unchecked"], &verified["archived"]), (&true.into(), &0.into(), &4.into()));
+        assert_eq!(
+            (&verified["ok"], &verified["unchecked"], &verified["archived"]),
+            (&true.into(), &0.into(), &4.into())
+        );
         let page = paceline.ok(&["verify"]).stdout;
-        assert!(page.contains("4 rows are in archive files, 4 of them checked"), "{page}");
+        assert!(
+            page.contains("4 rows are in archive files, 4 of them checked"),
+            "{page}"
+        );
         let page = paceline.ok(&["verify", "--no-archive"]).stdout;
         assert!(page.contains("NOT CHECKED: 4 rows in archive files"), "{page}");
         assert_eq!(paceline.json(&["history", "a"]).as_array().map(Vec::len), Some(2));
-        assert_eq!(paceline.json(&["prove", "a"])["proofs"].as_array().map(Vec::len), Some(2));
+        assert_eq!(
+            paceline.json(&["prove", "a"])["proofs"].as_array().map(Vec::len),
+            Some(2)
+        );
         let then = ["state", "--as-of", "2024-06-01T00:00:00Z", "a"];
         assert_eq!(paceline.json(&then)[0]["classification"], "real_run");
-        assert_eq!(paceline.json(&["state", "--as-of", "2024-06-03", "a"])[0]["classification"], "mixed");
+        assert_eq!(
+            paceline.json(&["state", "--as-of", "2024-06-03", "a"])[0]["classification"],
+            "mixed"
+        );
         let changes = paceline.ok(&["report", "changes"]);
-        assert!(changes.stderr.contains("4 history rows are archived and left out"), "{changes}");
+        assert!(
+            changes.stderr.contains("4 history rows are archived and left out"),
+            "{changes}"
+        );
 
         // The files move to another place.
         let elsewhere = folder.path().join("elsewhere").display().to_string();
         fs::rename(&to, &elsewhere).expect("moved");
         let page = paceline.ok(&["verify"]).stdout;
-        assert!(page.contains("not_checked") && page.contains("NOT CHECKED: 4 rows"), "{page}");
+        assert!(
+            page.contains("not_checked") && page.contains("NOT CHECKED: 4 rows"),
+            "{page}"
+        );
         paceline.refused(&then, 1, &["is archived in paceline-1-2-", "--archive DIR"]);
         paceline.refused(&["prove", "a"], 1, &["is archived in paceline-1-2-"]);
         let part = paceline.ok(&["history", "a"]);
         assert!(part.stderr.contains("is archived in paceline-1-2-"), "{part}");
         assert_eq!(paceline.json(&["verify", "--archive", &elsewhere])["unchecked"], 0);
-        assert_eq!(paceline.json(&[&then[..], &["--archive", &elsewhere]].concat())[0]["classification"], "real_run");
+        assert_eq!(
+            paceline.json(&[&then[..], &["--archive", &elsewhere]].concat())[0]["classification"],
+            "real_run"
+        );
         // A folder that was named and has no such file is a promise that is not kept.
         let empty = folder.path().display().to_string();
         let missing = paceline.run(&["verify", "--archive", &empty]);
@@ -69,12 +96,24 @@ fn a_year_is_archived_looked_at_and_brought_back() {
         refused.expect(1, &["is archived in paceline-1-2-", "--archive"]);
 
         let restored = paceline.json(&["archive", "restore", "1", "--archive", &elsewhere]);
-        assert_eq!((&restored["status"], &restored["rows"]), (&"restored".into(), &4.into()));
+        assert_eq!(
+            (&restored["status"], &restored["rows"]),
+            (&"restored".into(), &4.into())
+        );
         let after = paceline.tables();
-        for table in before.keys().filter(|t| !t.starts_with("audit_s") && !t.starts_with("archive_") && !t.ends_with("archives") && *t != "pipeline_lease") {
+        for table in before.keys().filter(|t| {
+            !t.starts_with("audit_s")
+                && !t.starts_with("archive_")
+                && !t.ends_with("archives")
+                && *t != "pipeline_lease"
+        }) {
             assert_eq!(before[table], after[table], "{table}");
         }
-        assert!(before["audit_segments"].iter().all(|row| after["audit_segments"].contains(row)));
+        assert!(
+            before["audit_segments"]
+                .iter()
+                .all(|row| after["audit_segments"].contains(row))
+        );
         assert_eq!(paceline.json(&["archive", "list"])[0]["status"], "restored");
         assert_eq!(paceline.json(&["verify"])["ok"], true);
     });
@@ -91,7 +130,9 @@ fn nothing_is_archived_beside_a_run() {
             "UPDATE pipeline_lease SET run_id = 'run_x', holder = 'somebody', process = NULL, \
              expires_at = '2030-01-01 00:00:00.000000'",
         ]);
-        paceline.run(&make).expect(75, &["'nightly' is held by run_x (somebody)", "give it again"]);
+        paceline
+            .run(&make)
+            .expect(75, &["'nightly' is held by run_x (somebody)", "give it again"]);
         assert_eq!(paceline.json(&["verify"])["archived"], 0);
         paceline.tamper(&["UPDATE pipeline_lease SET expires_at = '2020-01-01 00:00:00.000000'"]);
         paceline.ok(&make);
@@ -110,7 +151,10 @@ fn what_is_not_as_it_was_sealed_stays_where_it_is() {
         ]);
         let to = folder.path().join("years").display().to_string();
         let make = ["archive", "--before", "2025-01-01", "--to", &to];
-        paceline.run(&make).expect(1, &["segment 1 seals rows with root", "`paceline verify` says what is not"]);
+        paceline.run(&make).expect(
+            1,
+            &["segment 1 seals rows with root", "`paceline verify` says what is not"],
+        );
         assert_eq!(paceline.json(&["archive", "list"]), serde_json::json!([]));
         assert!(paceline.run(&["verify"]).stdout.contains("edited"));
     });

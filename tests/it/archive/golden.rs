@@ -84,7 +84,11 @@ fn written() -> Vec<u8> {
 
 #[test]
 fn a_file_of_the_first_version_is_read_as_it_was_written() {
-    assert_eq!(sha256(GOLDEN).to_string(), SHA256.trim(), "the golden file itself was changed");
+    assert_eq!(
+        sha256(GOLDEN).to_string(),
+        SHA256.trim(),
+        "the golden file itself was changed"
+    );
     let file = File::open(GOLDEN.to_vec()).expect("a file");
     assert_eq!(file.segments(), chain(&rows()));
     assert!(check(&file, &chain(&rows())).expect("readable").holds());
@@ -102,6 +106,9 @@ fn what_is_written_today_reads_as_the_golden_file() {
     if let Ok(folder) = std::env::var("PACELINE_WRITE_GOLDEN") {
         std::fs::write(std::path::Path::new(&folder).join("archive-v1.parquet"), written()).expect("written");
     }
-    let (old, new) = (File::open(GOLDEN.to_vec()).expect("old"), File::open(written()).expect("new"));
+    let (old, new) = (
+        File::open(GOLDEN.to_vec()).expect("old"),
+        File::open(written()).expect("new"),
+    );
     assert_eq!((old.segments(), old.rows()), (new.segments(), new.rows()));
 }

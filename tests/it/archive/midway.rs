@@ -34,7 +34,12 @@ fn failing(years: &Years, name: &'static str, nth: usize) -> Store {
 }
 
 fn notes(verified: &Verification) -> Vec<&'static str> {
-    verified.notes.iter().map(|n| n.kind).filter(|k| !k.starts_with("adopted")).collect()
+    verified
+        .notes
+        .iter()
+        .map(|n| n.kind)
+        .filter(|k| !k.starts_with("adopted"))
+        .collect()
 }
 
 /// Panics unless everything is answered as it was, with the files and (but for old instants) without.
@@ -45,7 +50,11 @@ async fn assert_answers(years: &Years, states: &[BTreeMap<String, State>], what:
     }
     let files = years.files();
     for (at, state) in years.instants.iter().zip(states) {
-        let found = years.world.store.state_as_of_with(*at, None, Some(files.as_ref())).await;
+        let found = years
+            .world
+            .store
+            .state_as_of_with(*at, None, Some(files.as_ref()))
+            .await;
         assert!(found.expect("a state") == *state, "{what}: as of {at}");
     }
 }
@@ -72,7 +81,11 @@ fn half_way_out_and_half_way_back_every_question_has_its_answer() {
             let stopped = archive(&faulty, &years.options(), &years.files(), &ambient).await;
             assert!(stopped.expect_err("on purpose").to_string().contains("on purpose"));
             assert_answers(&years, &states, &format!("out, {nth}")).await;
-            let whole = years.world.store.whole_history(&years.ids[1], Some(years.files().as_ref())).await;
+            let whole = years
+                .world
+                .store
+                .whole_history(&years.ids[1], Some(years.files().as_ref()))
+                .await;
             assert_eq!(whole.expect("a history").entries, history);
         }
         assert_eq!(years.world.run(&small_nightly()).await.rows_written, 0);

@@ -172,7 +172,12 @@ async fn assert_as_before(years: &Years, before: &[(&'static str, Vec<Vec<String
         let new = found.map(|(_, rows)| rows.as_slice()).unwrap_or_default();
         match *table {
             "audit_segments" => assert!(new.starts_with(old), "{what}: the chain has another beginning"),
-            table => assert!(old.as_slice() == new, "{what}: {table}: {} rows, before {}", new.len(), old.len()),
+            table => assert!(
+                old.as_slice() == new,
+                "{what}: {table}: {} rows, before {}",
+                new.len(),
+                old.len()
+            ),
         }
     }
 }

@@ -3,8 +3,8 @@
 use paceline::pipeline::archive::restore::{Which, restore};
 use paceline::pipeline::archive::{ArchiveOptions, ArchivedFile, archive, plan_archive};
 use paceline::pipeline::people::{clear, say};
-use paceline::pipeline::undo::{UndoOptions, undo};
 use paceline::pipeline::prepare::Options;
+use paceline::pipeline::undo::{UndoOptions, undo};
 use paceline::stage::decide::Retrain;
 use paceline::vocab::Label;
 
@@ -17,26 +17,44 @@ fn half_the_history_leaves_and_comes_back_as_it_was() {
     on_both_stores(|store| async {
         let years = Years::new(store).await;
         let (before, verified) = (years.world.dump().await, years.verify_without().await);
-        let planned = plan_archive(&years.world.store, &years.options()).await.expect("a plan");
+        let planned = plan_archive(&years.world.store, &years.options())
+            .await
+            .expect("a plan");
         assert_eq!(years.world.dump().await, before, "a plan writes nothing");
 
         let report = years.archive().await;
         assert_eq!(report.status, "archived");
         let spans = |files: &[ArchivedFile]| {
-            files.iter().map(|f| (f.first_segment, f.last_segment, f.rows, f.file.clone())).collect::<Vec<_>>()
+            files
+                .iter()
+                .map(|f| (f.first_segment, f.last_segment, f.rows, f.file.clone()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(spans(&report.files), spans(&planned.files));
         assert!(report.files.len() > 2, "{report:?}");
-        assert!(report.rows > verified.rows / 3 && report.rows < verified.rows, "{} of {}", report.rows, verified.rows);
+        assert!(
+            report.rows > verified.rows / 3 && report.rows < verified.rows,
+            "{} of {}",
+            report.rows,
+            verified.rows
+        );
         let left = years.world.count("workout_classification_history").await;
         assert_eq!(left + report.rows, verified.rows, "no row in both, and none in neither");
         let state = |dump: &[(&'static str, Vec<Vec<String>>)]| dump[1].1.clone();
-        assert_eq!(state(&years.world.dump().await), state(&before), "the current state is untouched");
+        assert_eq!(
+            state(&years.world.dump().await),
+            state(&before),
+            "the current state is untouched"
+        );
 
         let whole = years.verify().await;
         assert_sound(&whole, 0);
         assert_eq!((whole.rows, whole.archived), (verified.rows, report.rows));
-        assert_eq!((&whole.notes, whole.adopted), (&verified.notes, 4), "what is known of rows of others stays known");
+        assert_eq!(
+            (&whole.notes, whole.adopted),
+            (&verified.notes, 4),
+            "what is known of rows of others stays known"
+        );
         let without = years.verify_without().await;
         assert_sound(&without, report.rows);
         assert_eq!((without.rows, without.archived), (left, report.rows));
@@ -53,7 +71,10 @@ fn half_the_history_leaves_and_comes_back_as_it_was() {
         assert_eq!((verified_again.rows, verified_again.archived), (verified.rows, 0));
         assert_eq!(verified_again.notes, verified.notes);
         assert_eq!(years.restore(Which::All).await.status, "nothing");
-        assert!(report.files.iter().all(|f| years.path(&f.file).exists()), "the files stay");
+        assert!(
+            report.files.iter().all(|f| years.path(&f.file).exists()),
+            "the files stay"
+        );
     });
 }
 
@@ -62,7 +83,11 @@ fn life_goes_on_over_archived_history() {
     on_both_stores(|store| async {
         let years = Years::new(store).await;
         let world = &years.world;
-        let runs: Vec<String> = world.raw.rows("SELECT run_id FROM pipeline_runs ORDER BY started_at").await.concat();
+        let runs: Vec<String> = world
+            .raw
+            .rows("SELECT run_id FROM pipeline_runs ORDER BY started_at")
+            .await
+            .concat();
         let before = world.dump().await;
         let report = years.archive().await;
 
@@ -70,8 +95,16 @@ fn life_goes_on_over_archived_history() {
         let ids = &years.ids;
         let run = world.run(&small_nightly()).await;
         assert_eq!(run.rows_written, 0, "{run:?}");
-        say(&world.store, &correction(&ids[6], Label::Mixed, "anna"), &world.ambient()).await.expect("obeyed");
-        clear(&world.store, &ids[0], "anna", "a mistake", &world.ambient()).await.expect("cleared");
+        say(
+            &world.store,
+            &correction(&ids[6], Label::Mixed, "anna"),
+            &world.ambient(),
+        )
+        .await
+        .expect("obeyed");
+        clear(&world.store, &ids[0], "anna", "a mistake", &world.ambient())
+            .await
+            .expect("cleared");
         assert_sound(&years.verify().await, 0);
         assert_sound(&years.verify_without().await, report.rows);
 
@@ -90,7 +123,9 @@ fn life_goes_on_over_archived_history() {
         let options = UndoOptions::default();
         let head = world.store.chain_head().await.expect("head");
         for (run, part) in [(&runs[0], "what run"), (&runs[2], "was before run")] {
-            let refused = undo(&world.store, run, &options, &world.ambient()).await.expect_err(part);
+            let refused = undo(&world.store, run, &options, &world.ambient())
+                .await
+                .expect_err(part);
             let said = format!("{refused}: {}", refused.hint);
             assert!(said.contains(part) && said.contains("archive restore"), "{said}");
         }
@@ -99,8 +134,13 @@ fn life_goes_on_over_archived_history() {
         let verified = years.verify().await;
         assert_sound(&verified, 0);
         let table = |dump: &[(&'static str, Vec<Vec<String>>)]| dump[2].1.clone();
-        assert!(table(&world.dump().await).starts_with(&table(&before)), "every old row is as it was");
-        undo(&world.store, &runs[2], &options, &world.ambient()).await.expect("and then it can be undone");
+        assert!(
+            table(&world.dump().await).starts_with(&table(&before)),
+            "every old row is as it was"
+        );
+        undo(&world.store, &runs[2], &options, &world.ambient())
+            .await
+            .expect("and then it can be undone");
     });
 }
 
@@ -127,8 +167,13 @@ fn archives_follow_each_other_and_come_back_in_any_order() {
         // One from the middle: snapshots go on standing for all below the last.
         let files: Vec<_> = first.files.iter().chain(&second.files).collect();
         let middle = files[1].archive_id.expect("made");
-        let one = years.restore(Which::Segments(files[1].first_segment..=files[1].first_segment)).await;
-        assert_eq!(one.files.iter().map(|f| f.archive_id).collect::<Vec<_>>(), [Some(middle)]);
+        let one = years
+            .restore(Which::Segments(files[1].first_segment..=files[1].first_segment))
+            .await;
+        assert_eq!(
+            one.files.iter().map(|f| f.archive_id).collect::<Vec<_>>(),
+            [Some(middle)]
+        );
         assert_sound(&years.verify().await, 0);
         assert_sound(&years.verify_without().await, first.rows + second.rows - one.rows);
         // The newest: the table explains the state from the snapshot below it on.

@@ -52,13 +52,23 @@ async fn archived(store: TestStore) -> (Years, ArchiveReport) {
 async fn assert_found(years: &Years, wanted: &[&str], file: &str, archive_id: i64, what: &str) {
     let verified = years.verify().await;
     assert_eq!(kinds(&verified), wanted, "{what}: {:?}", verified.findings);
-    assert!(verified.findings.iter().any(|f| f.detail.contains(file)), "{what}: {:?}", verified.findings);
+    assert!(
+        verified.findings.iter().any(|f| f.detail.contains(file)),
+        "{what}: {:?}",
+        verified.findings
+    );
     assert!(verified.unchecked > 0, "{what}");
     let which = Which::Numbers(vec![archive_id]);
     let before = years.world.dump().await;
-    let refused = restore(&years.world.store, &which, false, &years.files(), &years.world.ambient())
-        .await
-        .expect_err("nothing comes back from another file");
+    let refused = restore(
+        &years.world.store,
+        &which,
+        false,
+        &years.files(),
+        &years.world.ambient(),
+    )
+    .await
+    .expect_err("nothing comes back from another file");
     assert!(refused.to_string().contains(file), "{what}: {refused}");
     assert_as_before(years, &before, what).await;
     assert_sound(&years.verify_without().await, verified.archived);
@@ -77,7 +87,12 @@ fn a_file_that_is_not_the_one_that_was_sealed_is_named() {
             flipped[at] ^= 1;
             fs::write(&path, &flipped).expect("written");
             let verified = years.verify().await;
-            assert_eq!(kinds(&verified)[0], "file_changed", "byte {at}: {:?}", verified.findings);
+            assert_eq!(
+                kinds(&verified)[0],
+                "file_changed",
+                "byte {at}: {:?}",
+                verified.findings
+            );
             assert!(verified.findings[0].detail.contains(&file));
         }
         fs::write(&path, &whole[..whole.len() / 2]).expect("written");
@@ -95,7 +110,10 @@ fn a_file_that_is_not_the_one_that_was_sealed_is_named() {
             assert_found(&years, &["file_changed", "edited"], &file, id, line).await;
             let verified = years.verify().await;
             let named = &verified.findings[1];
-            assert_eq!((named.workout_id.as_deref(), named.segment_id), (Some(workout.as_str()), Some(segment)));
+            assert_eq!(
+                (named.workout_id.as_deref(), named.segment_id),
+                (Some(workout.as_str()), Some(segment))
+            );
         }
         let other = years.path(&report.files[0].file);
         let first = fs::read(&other).expect("a file");
@@ -105,7 +123,12 @@ fn a_file_that_is_not_the_one_that_was_sealed_is_named() {
         let verified = years.verify().await;
         let (from, to) = (report.files[0].first_segment, report.files[0].last_segment);
         let holds = format!("it says that it holds segments {from} to {to}");
-        assert!(verified.findings.iter().any(|f| f.detail.contains(&file) && f.detail.contains(&holds)));
+        assert!(
+            verified
+                .findings
+                .iter()
+                .any(|f| f.detail.contains(&file) && f.detail.contains(&holds))
+        );
 
         fs::write(&path, &whole).expect("written");
         fs::write(&other, &first).expect("written");
@@ -134,16 +157,25 @@ fn the_bookkeeping_of_archives_is_sealed() {
             ("audit_archives", "DELETE FROM audit_archives"),
             ("audit_snapshot", "UPDATE audit_snapshot SET label = 'mixed'"),
             ("audit_snapshot", "DELETE FROM audit_snapshot"),
-            ("workout_classification_history", "DELETE FROM workout_classification_history"),
+            (
+                "workout_classification_history",
+                "DELETE FROM workout_classification_history",
+            ),
         ] {
             let said = raw.refused(statement).await.to_string();
             assert!(said.contains(&format!("{table} is append-only")), "{statement}: {said}");
         }
-        raw.run("UPDATE archive_status SET status = 'archiving' WHERE archive_id = 1").await;
-        let said = raw.refused("DELETE FROM workout_classification_history").await.to_string();
+        raw.run("UPDATE archive_status SET status = 'archiving' WHERE archive_id = 1")
+            .await;
+        let said = raw
+            .refused("DELETE FROM workout_classification_history")
+            .await
+            .to_string();
         assert!(said.contains("append-only"), "rows of other segments stay: {said}");
-        raw.run("UPDATE archive_status SET status = 'archived' WHERE archive_id = 1").await;
-        raw.refused("DELETE FROM workout_summary WHERE workout_id IN (SELECT workout_id FROM audit_snapshot)").await;
+        raw.run("UPDATE archive_status SET status = 'archived' WHERE archive_id = 1")
+            .await;
+        raw.refused("DELETE FROM workout_summary WHERE workout_id IN (SELECT workout_id FROM audit_snapshot)")
+            .await;
 
         for trigger in TRIGGERS {
             raw.run(trigger).await;
@@ -152,17 +184,53 @@ fn the_bookkeeping_of_archives_is_sealed() {
             format!("UPDATE {table} SET {column} = {old} WHERE {keys}")
         };
         for (table, column, value, keys, kind) in [
-            ("audit_archives", "file_name", "'x.parquet'", "archive_id = 2", "archive"),
+            (
+                "audit_archives",
+                "file_name",
+                "'x.parquet'",
+                "archive_id = 2",
+                "archive",
+            ),
             ("audit_archives", "snapshot_rows", "1", "archive_id = 2", "archive"),
-            ("audit_archives", "newest_at", "'2020-01-01 00:00:00.000000'", "archive_id = 2", "archive"),
-            ("audit_snapshot", "label", "'outlier'", "archive_id = 2 AND row_no = 3", "snapshot"),
-            ("audit_snapshot", "change_count", "17", "archive_id = 2 AND row_no = 3", "snapshot"),
+            (
+                "audit_archives",
+                "newest_at",
+                "'2020-01-01 00:00:00.000000'",
+                "archive_id = 2",
+                "archive",
+            ),
+            (
+                "audit_snapshot",
+                "label",
+                "'outlier'",
+                "archive_id = 2 AND row_no = 3",
+                "snapshot",
+            ),
+            (
+                "audit_snapshot",
+                "change_count",
+                "17",
+                "archive_id = 2 AND row_no = 3",
+                "snapshot",
+            ),
         ] {
-            let old = raw.rows(&format!("SELECT {column} FROM {table} WHERE {keys}")).await.concat().concat();
-            let old = if old.parse::<i64>().is_ok() { old } else { format!("'{old}'") };
+            let old = raw
+                .rows(&format!("SELECT {column} FROM {table} WHERE {keys}"))
+                .await
+                .concat()
+                .concat();
+            let old = if old.parse::<i64>().is_ok() {
+                old
+            } else {
+                format!("'{old}'")
+            };
             raw.run(&undo(table, column, keys, value)).await;
             for verified in [years.verify().await, years.verify_without().await] {
-                assert!(kinds(&verified).contains(&kind), "{table}.{column}: {:?}", verified.findings);
+                assert!(
+                    kinds(&verified).contains(&kind),
+                    "{table}.{column}: {:?}",
+                    verified.findings
+                );
             }
             raw.run(&undo(table, column, keys, &old)).await;
             assert_sound(&years.verify().await, 0);
@@ -184,7 +252,8 @@ async fn beside_the_files(years: &Years, report: &ArchiveReport) {
         assert_eq!(kinds(&verified), ["inserted"], "{:?}", verified.findings);
         assert_eq!(verified.findings[0].workout_id.as_deref(), Some(workout.as_str()));
     }
-    raw.run("DELETE FROM workout_classification_history WHERE history_id = 1").await;
+    raw.run("DELETE FROM workout_classification_history WHERE history_id = 1")
+        .await;
     // Said to be back, and not back.
     raw.run("UPDATE archive_status SET status = 'restored'").await;
     let verified = years.verify().await;
@@ -194,7 +263,10 @@ async fn beside_the_files(years: &Years, report: &ArchiveReport) {
     assert_sound(&years.verify().await, 0);
     // The record is taken away: the rows are missed, and the segment says what it sealed.
     raw.run("DELETE FROM archive_status WHERE archive_id = 2").await;
-    assert!(years.verify_without().await.ok, "without a status the rows are where the file is");
+    assert!(
+        years.verify_without().await.ok,
+        "without a status the rows are where the file is"
+    );
     raw.run("DELETE FROM audit_archives WHERE archive_id = 2").await;
     let verified = years.verify().await;
     assert!(kinds(&verified).contains(&"archive"), "{:?}", kinds(&verified));

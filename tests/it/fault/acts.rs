@@ -177,7 +177,9 @@ impl Act {
                 retire(store, SECOND_MODEL, to, "worse", now).await
             }
             Self::Archive => move_out(store, ambient).await,
-            Self::Restore => restore(store, &Which::All, false, &shelf(None), ambient).await.map(|_| ()),
+            Self::Restore => restore(store, &Which::All, false, &shelf(None), ambient)
+                .await
+                .map(|_| ()),
         }
     }
 }

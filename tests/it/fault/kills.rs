@@ -33,7 +33,13 @@ const SAID: &[&str] = &[
 ];
 
 const ARCHIVE: &[&str] = &[
-    "archive", "--before", "2026-02-20", "--to", "{archive}", "--file-rows", "20",
+    "archive",
+    "--before",
+    "2026-02-20",
+    "--to",
+    "{archive}",
+    "--file-rows",
+    "20",
 ];
 
 /// The model of the first night: it is the second command, and each has a day.

@@ -104,7 +104,15 @@ fn races() -> Vec<Race> {
         race(
             "archive",
             &[IMPORT, NIGHT, SAID],
-            &["archive", "--before", "2026-02-20", "--to", "{archive}", "--file-rows", "20"],
+            &[
+                "archive",
+                "--before",
+                "2026-02-20",
+                "--to",
+                "{archive}",
+                "--file-rows",
+                "20",
+            ],
             &[(75, "history is being moved already")],
             true,
         ),

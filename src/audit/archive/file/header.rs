@@ -79,7 +79,9 @@ pub(super) fn read(said: &str, rows: u64) -> Result<Vec<Segment>, FileError> {
     let header: HeaderText = serde_json::from_str(said).map_err(|e| FileError::Format(e.to_string()))?;
     if header.format != FORMAT {
         let found = header.format;
-        return Err(FileError::Format(format!("its format is '{found}', this program knows '{FORMAT}'")));
+        return Err(FileError::Format(format!(
+            "its format is '{found}', this program knows '{FORMAT}'"
+        )));
     }
     if header.rows != rows {
         let said = header.rows;
