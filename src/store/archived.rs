@@ -58,6 +58,9 @@ pub trait Shelf: Send + Sync {
 /// Why the file of an archive is not usable.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
+    /// Nobody asked for it.
+    #[error("which was not looked at")]
+    Unseen,
     /// Nobody said where it is, and where it was written to is no folder here.
     #[error("which is not at hand: there is no folder {0} here")]
     Away(String),
@@ -95,10 +98,12 @@ pub fn sha256(bytes: &[u8]) -> Hash {
 /// [`Unusable`].
 pub fn open(shelf: Option<&dyn Shelf>, archive: &Archive) -> Result<File, Unusable> {
     let (record, remembered) = (&archive.record, &archive.folder);
-    let Some(shelf) = shelf.filter(|shelf| shelf.is_promised(remembered)) else {
-        let folder = shelf.map_or_else(|| remembered.clone(), |shelf| shelf.folder(remembered));
-        return Err(Unusable::Away(folder));
+    let Some(shelf) = shelf else {
+        return Err(Unusable::Unseen);
     };
+    if !shelf.is_promised(remembered) {
+        return Err(Unusable::Away(shelf.folder(remembered)));
+    }
     let bytes = shelf
         .read(remembered, &record.file_name)
         .map_err(|error| Unusable::Unread {

@@ -28,6 +28,7 @@
 //! Must not know: folders, stores; whether the rows are those that were sealed (`check` does).
 
 mod header;
+mod remembering;
 
 use std::io::{Cursor, Write};
 
@@ -39,6 +40,7 @@ use crate::audit::encoding::HistoryRowRef;
 use crate::time::Timestamp;
 
 use super::guarded::guarded;
+use remembering::{Remembering, Told};
 
 /// The `format` of the files that this program writes and reads.
 pub const FORMAT: &str = "paceline archive 1";
@@ -211,14 +213,11 @@ impl Columns {
     }
 }
 
-fn write_error(error: PolarsError) -> FileError {
-    FileError::Write(error.to_string())
-}
-
 /// Writes a file, row by row.
 pub struct Writer<W: Write> {
-    writer: BatchedWriter<W>,
+    writer: BatchedWriter<Remembering<W>>,
     columns: Columns,
+    told: Told,
 }
 
 impl<W: Write> Writer<W> {
@@ -228,14 +227,16 @@ impl<W: Write> Writer<W> {
     /// [`FileError::Write`].
     pub fn new(out: W, segments: &[Segment]) -> Result<Self, FileError> {
         let metadata = KeyValueMetadata::from_static(vec![(KEY.to_owned(), header::text(segments)?)]);
-        let writer = ParquetWriter::new(out)
+        let told = Told::default();
+        let writer = ParquetWriter::new(Remembering::new(out, &told))
             .with_compression(ParquetCompression::Zstd(None))
             .with_key_value_metadata(Some(metadata))
             .batched(&schema())
-            .map_err(write_error)?;
+            .map_err(|error| FileError::Write(told.or(error)))?;
         Ok(Self {
             writer,
             columns: Columns::new(),
+            told,
         })
     }
 
@@ -256,8 +257,8 @@ impl<W: Write> Writer<W> {
         if columns.ids.is_empty() {
             return Ok(());
         }
-        let frame = columns.frame().map_err(write_error)?;
-        self.writer.write_batch(&frame).map_err(write_error)
+        let written = columns.frame().and_then(|frame| self.writer.write_batch(&frame));
+        written.map_err(|error| FileError::Write(self.told.or(error)))
     }
 
     /// Writes what is left and the end of the file.
@@ -266,7 +267,10 @@ impl<W: Write> Writer<W> {
     /// [`FileError::Write`].
     pub fn finish(mut self) -> Result<(), FileError> {
         self.flush()?;
-        self.writer.finish().map(|_| ()).map_err(write_error)
+        let finished = self.writer.finish();
+        finished
+            .map(|_| ())
+            .map_err(|error| FileError::Write(self.told.or(error)))
     }
 }
 

@@ -139,7 +139,7 @@ pub(super) fn look(
         let said = format!("the {rows} rows of {span} are in {file}, {why}");
         let sealed = Some(archive.segment_id);
         match why {
-            Unusable::Away(_) => notes.add("not_checked", sealed, None, said),
+            Unusable::Away(_) | Unusable::Unseen => notes.add("not_checked", sealed, None, said),
             Unusable::Unread { .. } => findings.add("file_missing", sealed, None, said),
             Unusable::Unknown(_) => findings.add("file_unreadable", sealed, None, said),
             Unusable::Changed { found, .. } => {

@@ -10,7 +10,8 @@ const ROWS: &str = "workout_id,workout_date,activity_type,distance_mi,duration_s
 
 #[test]
 fn a_year_is_archived_looked_at_and_brought_back() {
-    on_both_stores(|paceline, folder| {
+    on_both_stores(|paceline, _| {
+        let folder = &tempfile::tempdir().expect("a folder");
         let old = paceline.at("2024-06-01T00:00:00Z");
         old.ok(&["run", NIGHTLY, "--import", &file(folder, "in.csv", ROWS)]);
         let correct = [
