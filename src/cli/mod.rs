@@ -15,6 +15,7 @@ pub mod exit;
 mod explain;
 mod feedback;
 mod import;
+mod migrate;
 mod model;
 mod model_change;
 mod model_compare;
@@ -24,6 +25,7 @@ mod progress;
 mod prove;
 mod quarantine;
 mod read;
+mod repair;
 mod report;
 mod review;
 mod run;
@@ -76,7 +78,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Creates or upgrades the tables of a store.
-    Migrate(admin::MigrateArgs),
+    Migrate(migrate::MigrateArgs),
     /// Imports CSV exports into workout_summary.
     Import(import::ImportArgs),
     /// Runs a pipeline: load, train or reuse, classify, diff, write.
@@ -116,7 +118,7 @@ enum Command {
     /// Checks a pipeline file without running it.
     Validate(admin::ValidateArgs),
     /// Probes the store and says what to do about each finding.
-    Doctor,
+    Doctor(doctor::DoctorArgs),
     /// Prints a completion script for a shell.
     Completions(admin::CompletionsArgs),
 }
@@ -146,8 +148,8 @@ impl Command {
             | Self::History(_)
             | Self::Quarantine(_)
             | Self::State(_)
-            | Self::Doctor
             | Self::Completions(_) => true,
+            Self::Doctor(args) => args.is_list(),
         }
     }
 }
@@ -206,7 +208,7 @@ pub async fn main(cli: Cli) -> Result<()> {
     let progress: Arc<dyn Progress> = Arc::new(progress::Bars::default());
     let app = App::new(settings, Arc::clone(&progress));
     match cli.command {
-        Command::Migrate(args) => admin::migrate(&app, &args, output).await,
+        Command::Migrate(args) => migrate::migrate(&app, &args, output).await,
         Command::Import(args) => import::import(&app, &args, output).await,
         Command::Run(args) => run::run(&app, &args, output).await,
         Command::Plan(args) => run::plan(&app, &args, output).await,
@@ -226,7 +228,7 @@ pub async fn main(cli: Cli) -> Result<()> {
         Command::Verify(args) => verify::verify(&app, &args, &progress, output).await,
         Command::Prove(args) => prove::prove(&app, &args, output).await,
         Command::Validate(args) => admin::validate(&app, &args, output),
-        Command::Doctor => doctor::doctor(&app, output).await,
+        Command::Doctor(args) => doctor::doctor(&app, &args, output).await,
         Command::Completions(args) => admin::completions(&args),
     }
 }

@@ -9,6 +9,7 @@
 
 use super::catalog::{Parent, Snapshot};
 use super::files::{Creates, MIGRATIONS, Migration};
+use super::upgrade::is_older;
 use super::{AppliedMigration, BOOKS, WORKOUTS, unapplied};
 use crate::db::error::DbError;
 use crate::db::statement::Dialect;
@@ -76,7 +77,8 @@ fn check_applied(found: &Snapshot, applied: &AppliedMigration, dialect: Dialect)
 /// A table of a name that we would create: it must have our columns, or be left alone by its owner.
 fn check_columns(migration: &Migration, name: &str, columns: &[String], dialect: Dialect) -> Result<(), DbError> {
     let missing = migration.missing(columns, dialect);
-    if missing.is_empty() {
+    // What an older tool's table lacks is added by its upgrade.
+    if missing.is_empty() || is_older(name, columns, dialect) {
         return Ok(());
     }
     if name == WORKOUTS {
