@@ -3,6 +3,7 @@
 //! Why: "it does not work" becomes one line with evidence and a next step.
 
 use anyhow::Result;
+use clap::Args;
 use serde::Serialize;
 
 use crate::app::{Access, App};
@@ -15,6 +16,7 @@ use crate::store::probe::Probe;
 use crate::time::Timestamp;
 
 use super::output::{Output, Rows, list};
+use super::repair::repair;
 
 /// A multi-row insert is sized to fit this many bytes at least.
 const SMALL_PACKET: i64 = 1 << 20;
@@ -64,8 +66,29 @@ fn error(check: &'static str, evidence: impl Into<String>, next: &str) -> Findin
     }
 }
 
+/// `paceline doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Lists the labels that people set and that somebody wrote over, and offers to restore them.
+    #[arg(long)]
+    repair_overrides: bool,
+    /// Restores them without asking.
+    #[arg(long, visible_alias = "yes", requires = "repair_overrides")]
+    apply: bool,
+}
+
+impl DoctorArgs {
+    /// True for the findings, which are rows under one header.
+    pub fn is_list(&self) -> bool {
+        !self.repair_overrides
+    }
+}
+
 /// Probes the store; fails where a finding is an error.
-pub async fn doctor(app: &App, output: Output) -> Result<()> {
+pub async fn doctor(app: &App, args: &DoctorArgs, output: Output) -> Result<()> {
+    if args.repair_overrides {
+        return repair(app, args.apply, output).await;
+    }
     let store = app.store(Access::Probe).await?;
     let mut findings = vec![ok("connection", store.db().target())];
     let now = app.now();
@@ -81,6 +104,7 @@ pub async fn doctor(app: &App, output: Output) -> Result<()> {
     if migrated {
         privileges(&store, &mut findings).await?;
         models(&store, &mut findings).await?;
+        overrides(&store, &mut findings).await?;
     }
     let failed = findings.iter().filter(|f| f.severity == Severity::Error).count();
     let mut rows = Rows::new(&["check", "finding", "evidence", "next step"]);
@@ -239,6 +263,12 @@ async fn models(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
         ));
         return Ok(());
     };
+    if store.artifact(&active.model_id).await?.is_none() {
+        let evidence = format!("{} was registered by another tool, without an artifact", active.model_id);
+        let next = "`paceline run PIPELINE.toml` trains one in its place and archives it";
+        findings.push(warning("active model", evidence, next));
+        return Ok(());
+    }
     findings.push(match load_model(store, &active.model_id).await {
         Ok(_) => ok(
             "active model",
@@ -246,5 +276,21 @@ async fn models(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
         ),
         Err(failed) => error("active model", failed.source.to_string(), &failed.hint),
     });
+    Ok(())
+}
+
+/// Labels of people that somebody wrote over.
+async fn overrides(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
+    let found = store.overwritten(None).await?.len();
+    let evidence = match found {
+        0 => {
+            findings.push(ok("overrides", "what people said stands"));
+            return Ok(());
+        }
+        1 => "1 label that a person set was written over, and nobody took it back".to_owned(),
+        n => format!("{n} labels that people set were written over, and nobody took them back"),
+    };
+    let next = "`paceline doctor --repair-overrides` lists them, with --apply it restores them";
+    findings.push(warning("overrides", evidence, next));
     Ok(())
 }

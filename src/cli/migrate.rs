@@ -36,7 +36,7 @@ const IN_UTC: &str = "SET SESSION time_zone = '+00:00';";
 /// `paceline migrate`.
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
-    /// Goes ahead although the database holds tables that are not Paceline's.
+    /// Goes ahead although the database holds tables that are not Paceline's, and upgrades those of an older tool.
     #[arg(long)]
     yes: bool,
     /// Prints the statements and changes nothing.

@@ -23,6 +23,7 @@ pub mod overrides;
 pub mod privileges;
 pub mod probe;
 pub mod quarantine;
+pub mod repair;
 pub mod replay;
 pub mod report;
 pub mod runs;
