@@ -13,6 +13,9 @@ pub struct Lens {
     expression: String,
 }
 
+/// Every table of the older tool's.
+const ALL: [&str; 5] = [TABLES[0], TABLES[1], TABLES[2], TABLES[3], "workout_summary"];
+
 /// Rows of each table, as text, in the order of the primary key.
 pub type Values = BTreeMap<String, Vec<Vec<String>>>;
 
@@ -20,8 +23,7 @@ pub type Values = BTreeMap<String, Vec<Vec<String>>>;
 /// float as the double that it is, all else as it stands.
 pub async fn lenses(store: &TestStore) -> Vec<Lens> {
     let mut lenses = Vec::new();
-    let all = TABLES.iter().chain(["workout_summary"].iter());
-    for table in all {
+    for table in ALL {
         let query = format!(
             "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = DATABASE() \
              AND table_name = '{table}' ORDER BY ordinal_position"
@@ -35,7 +37,7 @@ pub async fn lenses(store: &TestStore) -> Vec<Lens> {
                 _ => column.clone(),
             };
             lenses.push(Lens {
-                table: (*table).to_owned(),
+                table: table.to_owned(),
                 column,
                 expression,
             });
@@ -47,16 +49,16 @@ pub async fn lenses(store: &TestStore) -> Vec<Lens> {
 /// Every value.
 pub async fn values(store: &TestStore, lenses: &[Lens]) -> Values {
     let mut values = Values::new();
-    for table in TABLES.iter().chain(["workout_summary"].iter()) {
+    for table in ALL {
         let of_table: Vec<&str> = columns(lenses, table).map(|l| l.expression.as_str()).collect();
         let key = columns(lenses, table).next().expect("a column").column.clone();
         // The rows of the older tool: what Paceline adds to the history stands behind them.
-        let place = match *table {
+        let place = match table {
             "workout_classification_history" => "WHERE NOT (COALESCE(metadata, '') LIKE '{\"adopted_state\"%')",
             _ => "",
         };
         let query = format!("SELECT {} FROM {table} {place} ORDER BY {key}", of_table.join(", "));
-        values.insert((*table).to_owned(), store.rows(&query).await);
+        values.insert(table.to_owned(), store.rows(&query).await);
     }
     values
 }

@@ -189,7 +189,7 @@ fn is_changed(found: &Table, wanted: &Table, column: &str) -> bool {
 
 /// How the found tables become the wanted ones. Pure: no server is asked, no row is read.
 fn plan(found: &Found, wanted: &[Table]) -> Upgrade {
-    let pairs = || wanted.iter().filter_map(|w| found.tables.get(&w.name).map(|f| (f, w)));
+    let pairs = || wanted.iter().filter_map(move |w| found.tables.get(&w.name).map(|f| (f, w)));
     let changes = |table: &str, column: &str| {
         let pair = pairs().find(|(_, w)| w.name == table);
         pair.is_some_and(|(f, w)| is_changed(f, w, column))
