@@ -22,6 +22,7 @@ use crate::pipeline::{Kind, RunError, store_hint};
 use crate::store::{Store, StoreError};
 
 use super::output::{Output, list};
+use super::repair::repair;
 use super::validate;
 use finding::{Finding, Severity, error, errors, in_words, ok, rows, warning};
 
@@ -31,10 +32,26 @@ pub struct DoctorArgs {
     /// A pipeline file that is looked at too.
     #[arg(value_name = "PIPELINE.toml")]
     pipeline: Option<PathBuf>,
+    /// Lists the labels that people set and that somebody wrote over, and offers to restore them.
+    #[arg(long, conflicts_with = "pipeline")]
+    repair_overrides: bool,
+    /// Restores them without asking.
+    #[arg(long, visible_alias = "yes", requires = "repair_overrides")]
+    apply: bool,
+}
+
+impl DoctorArgs {
+    /// True for the findings, which are rows under one header.
+    pub fn is_list(&self) -> bool {
+        !self.repair_overrides
+    }
 }
 
 /// Probes the store; fails where it cannot be opened or a finding is an error.
 pub async fn doctor(app: &App, args: &DoctorArgs, output: Output) -> Result<()> {
+    if args.repair_overrides {
+        return repair(app, args.apply, output).await;
+    }
     let mut findings = Vec::new();
     let opened = app.store(Access::Probe).await;
     match &opened {
@@ -84,6 +101,7 @@ async fn look(app: &App, store: &Store) -> Vec<Finding> {
     }
     if is_whole {
         findings.extend(store::models(store).await);
+        findings.push(store::overrides(store).await);
         findings.extend(store::leases(app, store).await);
         findings.extend(store::unsealed(store).await);
     }

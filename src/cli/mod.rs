@@ -19,6 +19,7 @@ mod feedback;
 mod help;
 mod import;
 mod manual;
+mod migrate;
 mod model;
 mod model_change;
 mod model_compare;
@@ -28,6 +29,7 @@ mod progress;
 mod prove;
 mod quarantine;
 mod read;
+mod repair;
 mod report;
 mod report_map;
 mod report_plot;
@@ -134,9 +136,10 @@ impl Cli {
 enum Command {
     /// Creates or upgrades the tables of a store.
     ///
-    /// What is there already stays: an existing workout_summary is never altered. Can be given again at any time; an
-    /// SQLite store is migrated by the commands that write, without being asked.
-    Migrate(admin::MigrateArgs),
+    /// What is there already stays: an existing workout_summary is never altered, and the tables of an older tool are
+    /// upgraded in place without losing a row. Can be given again at any time; an SQLite store is migrated by the
+    /// commands that write, without being asked.
+    Migrate(migrate::MigrateArgs),
     /// Imports CSV exports into workout_summary.
     ///
     /// New workouts are added, changed ones updated, and a row that cannot be stored is kept in the quarantine with
@@ -213,7 +216,7 @@ enum Command {
     Config(config_show::ConfigArgs),
     /// Probes the store and says what to do about each finding.
     ///
-    /// Changes nothing. Exits with 1 where a finding is an error.
+    /// Changes nothing, but for --repair-overrides --apply. Exits with 1 where a finding is an error.
     Doctor(doctor::DoctorArgs),
     /// Prints a completion script for a shell.
     Completions(admin::CompletionsArgs),
@@ -242,6 +245,7 @@ impl Command {
             Self::Override(args) => args.is_list(),
             Self::Model(args) => args.is_list(),
             Self::Runs(args) => args.is_list(),
+            Self::Doctor(args) => args.is_list(),
             // A completion script and the answer of an export are the same in every format.
             Self::Classifications(_)
             | Self::Review(_)
@@ -250,7 +254,6 @@ impl Command {
             | Self::Quarantine(_)
             | Self::State(_)
             | Self::Config(_)
-            | Self::Doctor(_)
             | Self::Completions(_) => true,
         }
     }
@@ -369,7 +372,7 @@ async fn write_metrics(app: &App, path: &std::path::Path, ended: Ended, result: 
 
 async fn command(app: &App, cli: Cli, progress: &Arc<dyn Progress>, output: Output) -> Result<()> {
     match cli.command {
-        Command::Migrate(args) => admin::migrate(app, &args, output).await,
+        Command::Migrate(args) => migrate::migrate(app, &args, output).await,
         Command::Import(args) => import::import(app, &args, output).await,
         Command::Run(args) => run::run(app, &args, output).await,
         Command::Plan(args) => run::plan(app, &args, output).await,

@@ -254,7 +254,8 @@ impl Db {
         Ok(done)
     }
 
-    /// Applies what [`Db::migration_plan`] lists; `now` is what the bookkeeping records.
+    /// Upgrades an older tool's tables and applies what [`Db::migration_plan`] lists; `now` is what the
+    /// bookkeeping records.
     ///
     /// # Errors
     /// As [`Db::migration_plan`]; else the store's. What was applied before an error stays, and the
@@ -267,8 +268,8 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Migration`] where the database holds a migration that this program does not know
-    /// or knows otherwise, or a table of ours that is not ours; [`DbError::MissingSchema`] where a
-    /// workout_summary of your own cannot be worked with.
+    /// or knows otherwise, a table of ours that is not ours, or an older tool's tables that no statement
+    /// upgrades; [`DbError::MissingSchema`] where a workout_summary of your own cannot be worked with.
     pub async fn migration_plan(&self) -> Result<MigrationPlan, DbError> {
         migrate::plan(self).await
     }
@@ -288,6 +289,15 @@ impl Db {
     /// The store's.
     pub async fn text_columns(&self) -> Result<Vec<TextColumn>, DbError> {
         migrate::texts(self).await
+    }
+
+    /// Looks whether the rows of an older tool's tables allow the upgrade of `plan`, which [`Db::migrate`] does
+    /// by itself. Writes nothing.
+    ///
+    /// # Errors
+    /// [`DbError::Migration`] with everything that must be looked at first; else the store's.
+    pub async fn check_upgrade(&self, plan: &MigrationPlan) -> Result<(), DbError> {
+        migrate::check_upgrade(self, plan).await
     }
 
     /// Closes the connections. Clones of this store cannot be used after that on MySQL; on SQLite

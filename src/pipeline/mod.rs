@@ -28,6 +28,7 @@ pub mod people;
 pub mod plan;
 pub mod prepare;
 pub mod register;
+pub mod repair;
 pub mod report;
 pub mod review;
 pub mod run;

@@ -160,7 +160,7 @@ async fn try_say(store: &Store, said: &Said, ambient: &Ambient) -> Result<Record
 }
 
 /// What the model says of a workout, whoever's label stands there.
-fn models_word(current: &StoredClassification) -> &str {
+pub(super) fn models_word(current: &StoredClassification) -> &str {
     let original = current
         .original_ml_classification
         .as_deref()
@@ -191,7 +191,7 @@ fn feedback_of(said: &Said, current: &StoredClassification, ambient: &Ambient) -
 }
 
 /// The workout and its verdict; only both together can be answered.
-async fn answerable(store: &Store, workout_id: &str) -> Result<(Workout, StoredClassification), RunError> {
+pub(super) async fn answerable(store: &Store, workout_id: &str) -> Result<(Workout, StoredClassification), RunError> {
     let Some(workout) = store.workout(workout_id).await.map_err(failed)? else {
         return Err(refused(
             format!("there is no workout '{workout_id}'"),
@@ -208,7 +208,7 @@ async fn answerable(store: &Store, workout_id: &str) -> Result<(Workout, StoredC
     Ok((workout, current))
 }
 
-fn features_of(workout: &Workout) -> String {
+pub(super) fn features_of(workout: &Workout) -> String {
     features_json(
         workout.avg_pace,
         workout.distance_mi,

@@ -28,6 +28,7 @@ pub mod pictures;
 pub mod privileges;
 pub mod probe;
 pub mod quarantine;
+pub mod repair;
 pub mod replay;
 pub mod report;
 pub mod runs;

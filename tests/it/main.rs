@@ -39,3 +39,4 @@ mod stages_laws;
 mod stages_shared;
 mod support;
 mod undo;
+mod upgrade;

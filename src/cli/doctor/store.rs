@@ -47,6 +47,12 @@ async fn judged(store: &Store) -> Result<Vec<Finding>, StoreError> {
         if !active && (!has_artifact || model.status == "failed") {
             continue;
         }
+        if active && model.is_of_another_tool() {
+            let evidence = format!("{} was registered by another tool, without an artifact", model.model_id);
+            let next = "`paceline run PIPELINE.toml` trains one in its place and archives it";
+            findings.push(warning("active model", evidence, next));
+            continue;
+        }
         match load_model(store, &model.model_id).await {
             Ok(_) if active => {
                 let evidence = format!("{} version {}, checksum holds", model.model_id, model.model_version);
@@ -68,6 +74,18 @@ async fn judged(store: &Store) -> Result<Vec<Finding>, StoreError> {
         findings.push(warning("models", evidence, next));
     }
     Ok(findings)
+}
+
+/// Labels of people that somebody wrote over.
+pub(super) async fn overrides(store: &Store) -> Finding {
+    let evidence = match store.overwritten(None).await.map(|found| found.len()) {
+        Err(failed) => return unasked("overrides", &failed),
+        Ok(0) => return ok("overrides", "what people said stands"),
+        Ok(1) => "1 label that a person set was written over, and nobody took it back".to_owned(),
+        Ok(n) => format!("{n} labels that people set were written over, and nobody took them back"),
+    };
+    let next = "`paceline doctor --repair-overrides` lists them, with --apply it restores them";
+    warning("overrides", evidence, next)
 }
 
 /// Who holds a pipeline, and who is gone without having given it back.

@@ -107,7 +107,7 @@ impl Snapshot {
         for table in needed.into_iter().filter(|table| !self.tables.contains_key(*table)) {
             let text = format!("SELECT 1 FROM {table} LIMIT 0");
             match mysql.define(&format!("read {table}"), &text).await {
-                Err(DbError::MissingSchema { .. }) | Ok(()) => {}
+                Err(DbError::MissingSchema { .. }) | Ok(_) => {}
                 Err(error) => return Err(error),
             }
         }

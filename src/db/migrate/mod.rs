@@ -11,7 +11,8 @@
 //! record commit together. On MySQL DDL commits by itself, so a migration is one statement that may
 //! be run again (`IF NOT EXISTS`, or asked first): after a crash between statement and record the
 //! next call goes on. For the same reason two processes that migrate at once do not break each other:
-//! each statement tolerates having been run, and the second record of a version is ignored.
+//! each statement tolerates having been run, and the second record of a version is ignored. The audit
+//! tables of an older tool are upgraded in place (`upgrade`) before the first migration.
 //!
 //! Must not know: how rows are used.
 
@@ -30,9 +31,11 @@ mod check;
 mod files;
 mod state;
 mod texts;
+pub mod upgrade;
 
 use catalog::{Parent, Snapshot};
 use files::{Creates, MIGRATIONS, Migration};
+use upgrade::{Done, Upgrade};
 
 pub(super) use state::state;
 pub use state::{About, SchemaFault, SchemaState};
@@ -88,6 +91,8 @@ pub struct AppliedMigration {
 /// What a migration would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationPlan {
+    /// What becomes of an older tool's tables first.
+    pub upgrade: Upgrade,
     /// What would be applied, in order.
     pub pending: Vec<PlannedMigration>,
     /// What has been applied, in order.
@@ -111,6 +116,8 @@ pub struct TableReport {
 /// What a migration did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationReport {
+    /// What became of an older tool's tables, in order.
+    pub upgraded: Vec<Done>,
     /// What was applied now, in order: number and name. Empty: there was nothing to do.
     pub applied: Vec<(u32, &'static str)>,
     /// Every table that Paceline uses, in order of creation, the bookkeeping last.
@@ -139,21 +146,28 @@ pub(super) async fn plan(db: &Db) -> Result<MigrationPlan, DbError> {
         },
     }));
     Ok(MigrationPlan {
+        upgrade: upgrade::look(db, &found).await?,
         foreign_tables: foreign(&found),
         applied: found.applied,
         pending,
     })
 }
 
+/// See [`Db::check_upgrade`].
+pub(super) async fn check_upgrade(db: &Db, plan: &MigrationPlan) -> Result<(), DbError> {
+    upgrade::ask(db, &plan.upgrade.guards).await
+}
+
 /// See [`Db::migrate`].
 pub(super) async fn run(db: &Db, now: Timestamp) -> Result<MigrationReport, DbError> {
     let before = Snapshot::take(db).await?;
     check::check(&before, db.dialect())?;
+    let upgraded = upgrade::execute(db, upgrade::look(db, &before).await?).await?;
     if !before.tables.contains_key(BOOKS) {
         let text = BOOKS_TABLE.text(db.dialect());
         let work = async {
             match &db.backend {
-                Backend::MySql(mysql) => mysql.define(BOOKS, &text).await,
+                Backend::MySql(mysql) => mysql.define(BOOKS, &text).await.map(|_| ()),
                 Backend::Sqlite(sqlite) => sqlite.define(BOOKS, &text, None),
             }
         };
@@ -166,6 +180,7 @@ pub(super) async fn run(db: &Db, now: Timestamp) -> Result<MigrationReport, DbEr
     }
     let after = Snapshot::take(db).await?;
     Ok(MigrationReport {
+        upgraded,
         applied,
         tables: report(&before.tables, &after.tables),
     })
@@ -240,7 +255,7 @@ async fn define_on_mysql(db: &Db, migration: &Migration, title: &str, text: &str
     {
         return Ok(());
     }
-    match db.by_itself(title, mysql.define(title, text)).await {
+    match db.by_itself(title, mysql.define(title, text)).await.map(|_| ()) {
         // Another process made the trigger between the question and the statement.
         Err(error) => match migration.creates {
             Creates::Trigger(name) if has_trigger(db, name).await? => Ok(()),

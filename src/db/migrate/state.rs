@@ -195,7 +195,7 @@ async fn exists(db: &Db, trigger: &'static str) -> Result<bool, DbError> {
         // Told even to a login that may not see it: such a one is refused, and no such trigger is another error.
         let asked = mysql.define(trigger, &format!("SHOW CREATE TRIGGER {trigger}")).await;
         return match asked {
-            Ok(()) | Err(DbError::Privilege { .. }) => Ok(true),
+            Ok(_) | Err(DbError::Privilege { .. }) => Ok(true),
             Err(DbError::MissingSchema { .. }) => Ok(false),
             Err(error) => Err(error),
         };

@@ -186,10 +186,21 @@ impl MySql {
         finish(open, insert.table, result).await
     }
 
-    /// Runs one statement by the text protocol, which alone takes all DDL.
-    pub(super) async fn define(&self, name: &str, text: &str) -> Result<(), DbError> {
+    /// Runs one statement by the text protocol, which alone takes all DDL; returns the rows it affected.
+    pub(super) async fn define(&self, name: &str, text: &str) -> Result<u64, DbError> {
+        let failed = |error| errors::in_use(name, &error);
         let mut conn = self.acquire().await?;
-        conn.query_drop(text).await.map_err(|e| errors::in_use(name, &e))
+        let result = conn.query_iter(text).await.map_err(failed)?;
+        let affected = result.affected_rows();
+        result.drop_result().await.map_err(failed)?;
+        Ok(affected)
+    }
+
+    /// The first column of a query's rows as text, by the text protocol; a NULL is left out.
+    pub(super) async fn lines(&self, name: &str, text: &str) -> Result<Vec<String>, DbError> {
+        let mut conn = self.acquire().await?;
+        let lines: Vec<Option<String>> = conn.query(text).await.map_err(|e| errors::in_use(name, &e))?;
+        Ok(lines.into_iter().flatten().collect())
     }
 
     pub(super) async fn close(self) -> Result<(), DbError> {
