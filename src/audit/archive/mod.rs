@@ -201,6 +201,13 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_hashed_as_it_always_was() {
+        // Computed apart, in Python, from the layout above.
+        let expected = "e4c2b5ebfc0356f35c40f1e827e4bc187c9804d27f38e59b1e1eb940ef799fe9";
+        assert_eq!(merkle::leaf_hash(&record().encode()).to_string(), expected);
+    }
+
+    #[test]
     fn stretches_hold_whole_segments_and_together_all_with_rows() {
         let segment = |(n, rows): (usize, &u64)| Segment {
             segment_id: n as i64 + 1,
