@@ -24,7 +24,6 @@
 pub mod check;
 pub mod chunks;
 pub mod file;
-mod guarded;
 pub mod snapshot;
 
 use super::chain::{self, Link, Segment};
