@@ -63,7 +63,12 @@ impl Shelf for Folder {
     }
 
     fn create(&self, remembered: &str, file: &str) -> io::Result<Box<dyn Write + Send>> {
-        Ok(Box::new(File::create(self.unnamed(remembered, file))?))
+        let unnamed = self.unnamed(remembered, file);
+        // A new one, not the old one emptied: whoever began that may be asleep, and would write into this.
+        match std::fs::remove_file(&unnamed) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => Ok(Box::new(File::create_new(unnamed)?)),
+        }
     }
 
     fn keep(&self, remembered: &str, file: &str) -> io::Result<()> {
@@ -86,12 +91,16 @@ mod tests {
         let remembered = made_folder(&folder.path().join("a/b")).expect("made");
         let shelf = shelf(None);
         let mut file = shelf.create(&remembered, "f").expect("begun");
-        file.write_all(b"abc").expect("written");
+        file.write_all(b"abcd").expect("written");
         drop(file);
         assert_eq!(
             shelf.read(&remembered, "f").expect_err("no name").kind(),
             io::ErrorKind::NotFound
         );
+        let mut asleep = shelf.create(&remembered, "f").expect("begun");
+        let mut file = shelf.create(&remembered, "f").expect("begun again");
+        file.write_all(b"abc").expect("written");
+        asleep.write_all(b"xyz").expect("written to nobody");
         shelf.keep(&remembered, "f").expect("kept");
         assert_eq!(shelf.read(&remembered, "f").expect("named"), b"abc");
         assert!(shelf.is_promised(&remembered) && !shelf.is_promised("/nowhere") && !shelf.is_promised(""));

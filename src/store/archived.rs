@@ -79,8 +79,6 @@ pub enum Unusable {
         bytes: usize,
         /// Its hash.
         sha256: Hash,
-        /// What is there.
-        found: Vec<u8>,
     },
     /// It is the file that was sealed, and this program cannot read it.
     #[error("which was written by another version: {0}")]
@@ -115,7 +113,6 @@ pub fn open(shelf: Option<&dyn Shelf>, archive: &Archive) -> Result<File, Unusab
         return Err(Unusable::Changed {
             bytes: bytes.len(),
             sha256: found,
-            found: bytes,
         });
     }
     File::open(bytes).map_err(Unusable::Unknown)

@@ -243,9 +243,6 @@ impl Store {
         let in_table = |segment: &&Segment| archives.holding(segment.segment_id).is_none();
         let broken: Vec<Segment> = broken.iter().filter(in_table).copied().collect();
         self.name_rows(&broken, &mut findings).await?;
-        for (segment, stored) in shelved.changed.iter().flat_map(|changed| &changed.broken) {
-            self.name_changed(segment, stored, &mut findings).await?;
-        }
         if let Some(Err(error)) = scrutiny.anchor.map(|anchor| anchor.check(&segments)) {
             findings.add(error.kind(), Some(error.segment_id()), None, error.to_string());
         }

@@ -3,14 +3,13 @@
 //! Why: rows leave the table only when this has said yes of the file that stays, and come back only then.
 //!
 //! Invariants: nothing of the file is believed, neither what it says of its segments nor its leaf hashes; memory
-//! grows with segments (and, of a segment that is broken, with its rows).
+//! grows with segments.
 //!
 //! Must not know: where the file came from.
 
 use std::collections::BTreeMap;
 
 use crate::audit::chain::{self, ChainError, Segment};
-use crate::audit::leaves::{Leaf, StoredLeaf};
 use crate::audit::merkle::Merkle;
 
 use super::file::{File, FileError, Filed};
@@ -69,25 +68,4 @@ pub fn check(file: &File, segments: &[Segment]) -> Result<Checked, FileError> {
         }
     }
     Ok(checked)
-}
-
-/// The leaves of the rows that a file has of one segment, for naming the one that was changed.
-///
-/// # Errors
-/// [`FileError`] where it cannot be read.
-pub fn leaves_of(file: &File, segment_id: i64) -> Result<Vec<StoredLeaf>, FileError> {
-    let (mut stored, mut scratch) = (Vec::new(), Vec::new());
-    file.each(|filed: Filed<'_>| -> Result<(), FileError> {
-        if filed.sealed_by == segment_id {
-            stored.push(StoredLeaf {
-                history_id: filed.history_id,
-                leaf: Leaf {
-                    hash: filed.row.leaf_hash(&mut scratch),
-                    workout_id: filed.row.workout_id.to_owned(),
-                },
-            });
-        }
-        Ok(())
-    })?;
-    Ok(stored)
 }

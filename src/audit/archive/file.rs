@@ -22,8 +22,9 @@
 //! `encoding_version`. So the file proves its rows to whoever has a head to compare with. Pages are compressed by
 //! zstd.
 //!
-//! Invariants: a row that is written reads back the same field by field; a file is read a row group at a time; bytes
-//! that are no such file are an error, never a panic.
+//! Invariants: a row that is written reads back the same field by field; a file is read a row group at a time. Only
+//! bytes that are known by their hash are read: the library believes what a page says of its size, and one flipped
+//! bit can ask for all the memory there is.
 //!
 //! Must not know: folders, stores; whether the rows are those that were sealed (`check` does).
 
@@ -39,7 +40,6 @@ use crate::audit::chain::Segment;
 use crate::audit::encoding::HistoryRowRef;
 use crate::time::Timestamp;
 
-use super::guarded::guarded;
 use remembering::{Remembering, Told};
 
 /// The `format` of the files that this program writes and reads.
@@ -261,16 +261,15 @@ impl<W: Write> Writer<W> {
         written.map_err(|error| FileError::Write(self.told.or(error)))
     }
 
-    /// Writes what is left and the end of the file.
+    /// Writes what is left and the end of the file; returns its length and its SHA-256.
     ///
     /// # Errors
     /// [`FileError::Write`].
-    pub fn finish(mut self) -> Result<(), FileError> {
+    pub fn finish(mut self) -> Result<(u64, Hash), FileError> {
         self.flush()?;
         let finished = self.writer.finish();
-        finished
-            .map(|_| ())
-            .map_err(|error| FileError::Write(self.told.or(error)))
+        finished.map_err(|error| FileError::Write(self.told.or(error)))?;
+        Ok(self.told.written())
     }
 }
 
@@ -285,24 +284,17 @@ fn garbled(error: impl ToString) -> FileError {
     FileError::Garbled(error.to_string())
 }
 
-fn panicked() -> FileError {
-    garbled("its pages are damaged")
-}
-
 impl File {
-    /// Opens a file and reads what it says of itself.
+    /// Opens a file and reads what it says of itself. The bytes must be those that were written, which their hash tells.
     ///
     /// # Errors
     /// [`FileError::Garbled`], [`FileError::Format`].
     pub fn open(bytes: Vec<u8>) -> Result<Self, FileError> {
-        let (said, rows) = guarded(|| -> Result<_, FileError> {
-            let mut reader = ParquetReader::new(Cursor::new(bytes.as_slice()));
-            let metadata = reader.get_metadata().map_err(garbled)?;
-            let said = metadata.key_value_metadata().iter().flatten();
-            let said = said.filter(|pair| pair.key == KEY).find_map(|pair| pair.value.clone());
-            Ok((said, metadata.num_rows))
-        })
-        .ok_or_else(panicked)??;
+        let mut reader = ParquetReader::new(Cursor::new(bytes.as_slice()));
+        let metadata = reader.get_metadata().map_err(garbled)?;
+        let rows = metadata.num_rows;
+        let mut said = metadata.key_value_metadata().iter().flatten();
+        let said = said.find(|pair| pair.key == KEY).and_then(|pair| pair.value.clone());
         let said = said.ok_or_else(|| FileError::Format(format!("its metadata has no '{KEY}'")))?;
         let segments = header::read(&said, rows as u64)?;
         Ok(Self { bytes, segments, rows })
@@ -340,7 +332,7 @@ impl File {
         mut each: impl FnMut(Filed<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let offset = usize::try_from(offset).map_or(self.rows, |offset| offset.min(self.rows));
-        let frame = guarded(|| self.batch(offset, most.min(self.rows - offset))).ok_or_else(panicked)??;
+        let frame = self.batch(offset, most.min(self.rows - offset))?;
         if **frame.schema() != schema() {
             return Err(FileError::Format("its columns are others".to_owned()).into());
         }
@@ -353,7 +345,6 @@ impl File {
 
     fn batch(&self, offset: usize, wanted: usize) -> Result<DataFrame, FileError> {
         let reader = ParquetReader::new(Cursor::new(self.bytes.as_slice()))
-            // By itself: others of the pool would panic in its place.
             .read_parallel(ParallelStrategy::None)
             .with_slice(Some((offset, wanted)))
             .set_rechunk(true);

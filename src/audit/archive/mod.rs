@@ -24,7 +24,6 @@
 pub mod check;
 pub mod chunks;
 pub mod file;
-mod guarded;
 pub mod snapshot;
 
 use super::chain::{self, Link, Segment};
@@ -198,6 +197,13 @@ mod tests {
             ..segment
         };
         assert!(!record().is_sealed_by(&as_rows), "no segment of rows passes for it");
+    }
+
+    #[test]
+    fn a_record_is_hashed_as_it_always_was() {
+        // Computed apart, in Python, from the layout above.
+        let expected = "e4c2b5ebfc0356f35c40f1e827e4bc187c9804d27f38e59b1e1eb940ef799fe9";
+        assert_eq!(merkle::leaf_hash(&record().encode()).to_string(), expected);
     }
 
     #[test]

@@ -172,6 +172,21 @@ mod tests {
     }
 
     #[test]
+    fn a_state_is_hashed_as_it_always_was() {
+        // Computed apart, in Python, from the layout above.
+        for (state, expected) in [
+            (
+                Some(state()),
+                "d2e19b10f273742490e752ff5df6999905b2c6876e9d92d452cc0d7c83da4fab",
+            ),
+            (None, "2daed40e669f20048d5f0430ee814c28df3d9fe79fd35835d404f533a8a4349c"),
+        ] {
+            let hash = leaf_hash(&mut Vec::new(), "w1", state.as_ref());
+            assert_eq!(hash.to_string(), expected);
+        }
+    }
+
+    #[test]
     fn what_does_not_follow_is_told_until_it_is_explained() {
         let entry = |previous, new, metadata| Entry {
             workout_id: "w",

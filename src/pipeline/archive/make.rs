@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
+use crate::audit::Hash;
 use crate::audit::archive::check::check;
 use crate::audit::archive::chunks::portions;
 use crate::audit::archive::file::{File, FileError, Filed, Writer};
@@ -71,10 +72,12 @@ impl Making<'_> {
             return Err(RunError::bug("archive", "a file without segments"));
         };
         let name = file_name(first.segment_id, last);
-        retrying(RETRIES, || self.write(&name)).await?;
+        let (file_bytes, file_sha256) = retrying(RETRIES, || self.write(&name)).await?;
         self.ambient.reached("archive_written");
         let bytes = self.shelf.read(self.folder, &name).map_err(|e| unreadable(&name, e))?;
-        let (file_bytes, file_sha256) = (bytes.len() as u64, sha256(&bytes));
+        if sha256(&bytes) != file_sha256 {
+            return Err(unreadable(&name, "its hash is another"));
+        }
         let file = File::open(bytes).map_err(|e| unreadable(&name, e))?;
         let checked = check(&file, self.stretch).map_err(|e| unreadable(&name, e))?;
         if !checked.holds() {
@@ -103,8 +106,8 @@ impl Making<'_> {
         Ok(archive)
     }
 
-    /// Writes the rows of the table to the file.
-    async fn write(&self, name: &str) -> Result<(), RunError> {
+    /// Writes the rows of the table to the file; returns its length and hash.
+    async fn write(&self, name: &str) -> Result<(u64, Hash), RunError> {
         let out: Box<dyn Write + Send> = self.shelf.create(self.folder, name).map_err(|e| unwritten(name, e))?;
         let mut writer = Writer::new(out, self.stretch).map_err(|e| unwritten(name, e))?;
         let (mut scratch, mut refused) = (Vec::new(), None);
@@ -138,8 +141,9 @@ impl Making<'_> {
                 )));
             }
         }
-        writer.finish().map_err(|e| unwritten(name, e))?;
-        self.shelf.keep(self.folder, name).map_err(|e| unwritten(name, e))
+        let written = writer.finish().map_err(|e| unwritten(name, e))?;
+        self.shelf.keep(self.folder, name).map_err(|e| unwritten(name, e))?;
+        Ok(written)
     }
 
     /// What the rows of the file fold to, from the states after segment `before`; and the newest of them.
@@ -202,7 +206,7 @@ impl Making<'_> {
     }
 }
 
-fn root_of(states: &States) -> crate::audit::Hash {
+fn root_of(states: &States) -> Hash {
     let (mut tree, mut scratch) = (Merkle::new(), Vec::new());
     for (workout, state) in states {
         tree.push(leaf_hash(&mut scratch, workout, state.as_ref()));

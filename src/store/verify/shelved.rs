@@ -9,16 +9,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::archive::check::{check, leaves_of};
-use crate::audit::archive::file::File;
 use crate::audit::chain::{ARCHIVE_VERSION, Segment};
-use crate::audit::leaves::StoredLeaf;
 use crate::audit::merkle::Merkle;
 use crate::store::archive::{Archive, Archives, Status};
 use crate::store::archived::{Shelf, Unusable, open};
 
 use super::Findings;
-use super::MAX_NAMED;
 use super::gather::Left;
 
 /// A stretch of the chain that an archive holds.
@@ -89,12 +85,6 @@ impl Covering {
     }
 }
 
-/// A file that is not the one that was sealed, and can be read all the same.
-pub(super) struct Changed {
-    /// The segments of it that are broken, with the leaves of the rows that it has of each.
-    pub(super) broken: Vec<(Segment, Vec<StoredLeaf>)>,
-}
-
 /// What became of the files.
 #[derive(Default)]
 pub(super) struct Shelved {
@@ -104,8 +94,6 @@ pub(super) struct Shelved {
     pub(super) unchecked: BTreeSet<i64>,
     /// How many rows that are.
     pub(super) unchecked_rows: u64,
-    /// Files in which rows can be named.
-    pub(super) changed: Vec<Changed>,
 }
 
 fn range<'s>(segments: &'s [Segment], archive: &Archive) -> &'s [Segment] {
@@ -142,47 +130,17 @@ pub(super) fn look(
             Unusable::Away(_) | Unusable::Unseen => notes.add("not_checked", sealed, None, said),
             Unusable::Unread { .. } => findings.add("file_missing", sealed, None, said),
             Unusable::Unknown(_) => findings.add("file_unreadable", sealed, None, said),
-            Unusable::Changed { found, .. } => {
-                let (holds, changed) = judge(found, range);
-                shelved.changed.extend(changed);
-                findings.add("file_changed", sealed, None, format!("{said}; {holds}"));
+            Unusable::Changed { sha256, .. } => {
+                let other = archives.all.iter().find(|other| other.record.file_sha256 == sha256);
+                let whose = other.map_or_else(String::new, |other| {
+                    let (id, span) = (other.record.archive_id, other.record.span());
+                    format!("; it is the file of archive {id}, {span}")
+                });
+                findings.add("file_changed", sealed, None, format!("{said}{whose}"));
             }
         }
     }
     shelved
-}
-
-/// What is in a file that is not the one that was sealed.
-fn judge(found: Vec<u8>, range: &[Segment]) -> (String, Option<Changed>) {
-    let file = match File::open(found) {
-        Ok(file) => file,
-        Err(error) => return (error.to_string(), None),
-    };
-    let ends = |segments: &[Segment]| {
-        segments
-            .first()
-            .zip(segments.last())
-            .map(|(a, b)| (a.segment_id, b.segment_id))
-    };
-    let (said, wanted) = (ends(file.segments()), ends(range));
-    if said != wanted {
-        let (first, last) = said.unwrap_or_default();
-        return (format!("it says that it holds segments {first} to {last}"), None);
-    }
-    let checked = match check(&file, range) {
-        Ok(checked) => checked,
-        Err(error) => return (error.to_string(), None),
-    };
-    if checked.holds() {
-        return (
-            "every row in it is as it was sealed, so it was written anew".to_owned(),
-            None,
-        );
-    }
-    let named = checked.broken.iter().take(MAX_NAMED);
-    let leaves = |(segment, _): &(Segment, _)| Some((*segment, leaves_of(&file, segment.segment_id).ok()?));
-    let broken = named.filter_map(leaves).collect();
-    (checked.detail(), Some(Changed { broken }))
 }
 
 /// Holds the records of archives, their snapshots and what is left of their rows in the table against the chain.

@@ -70,6 +70,20 @@ fn a_year_is_archived_looked_at_and_brought_back() {
             "{changes}"
         );
 
+        // Whatever byte is another one, it is a finding, and the program goes on to say so.
+        let name = list[0]["file"].as_str().expect("a name");
+        let path = std::path::Path::new(&to).join(name);
+        let whole = fs::read(&path).expect("the file");
+        for at in (0..whole.len()).step_by(whole.len() / 16) {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x11;
+            fs::write(&path, flipped).expect("written");
+            let found = paceline.run(&["verify"]);
+            found.expect(1, &["put the files back from a copy"]);
+            assert!(found.stdout.contains("file_changed"), "byte {at}: {found}");
+        }
+        fs::write(&path, whole).expect("written");
+
         // The files move to another place.
         let elsewhere = folder.path().join("elsewhere").display().to_string();
         fs::rename(&to, &elsewhere).expect("moved");

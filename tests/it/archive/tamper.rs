@@ -23,7 +23,7 @@ fn rows_of(bytes: Vec<u8>) -> (File, Vec<(i64, HistoryRow, i64)>) {
 }
 
 /// The file with one row changed, as valid Parquet whose leaf hashes are right.
-fn rewritten(bytes: Vec<u8>, at: usize, edit: impl Fn(&mut HistoryRow)) -> (Vec<u8>, String, i64) {
+fn rewritten(bytes: Vec<u8>, at: usize, edit: impl Fn(&mut HistoryRow)) -> Vec<u8> {
     let (file, mut rows) = rows_of(bytes);
     edit(&mut rows[at].1);
     let (mut out, mut scratch) = (Vec::new(), Vec::new());
@@ -38,7 +38,7 @@ fn rewritten(bytes: Vec<u8>, at: usize, edit: impl Fn(&mut HistoryRow)) -> (Vec<
         writer.push(&filed).expect("a row");
     }
     writer.finish().expect("written");
-    (out, rows[at].1.workout_id.clone(), rows[at].2)
+    out
 }
 
 async fn archived(store: TestStore) -> (Years, ArchiveReport) {
@@ -82,7 +82,7 @@ fn a_file_that_is_not_the_one_that_was_sealed_is_named() {
         let path = years.path(&file);
         let whole = fs::read(&path).expect("a file");
 
-        for at in [0, whole.len() / 3, whole.len() / 2, whole.len() - 9] {
+        for at in (0..whole.len()).step_by(whole.len() / 40) {
             let mut flipped = whole.clone();
             flipped[at] ^= 1;
             fs::write(&path, &flipped).expect("written");
@@ -105,15 +105,9 @@ fn a_file_that_is_not_the_one_that_was_sealed_is_named() {
             |row| row.model_id = None,
             |row| row.classification_confidence = Some(0.5),
         ]) {
-            let (changed, workout, segment) = rewritten(whole.clone(), 7, edit);
+            let changed = rewritten(whole.clone(), 7, edit);
             fs::write(&path, changed).expect("written");
-            assert_found(&years, &["file_changed", "edited"], &file, id, line).await;
-            let verified = years.verify().await;
-            let named = &verified.findings[1];
-            assert_eq!(
-                (named.workout_id.as_deref(), named.segment_id),
-                (Some(workout.as_str()), Some(segment))
-            );
+            assert_found(&years, &["file_changed"], &file, id, line).await;
         }
         let other = years.path(&report.files[0].file);
         let first = fs::read(&other).expect("a file");
@@ -122,7 +116,7 @@ fn a_file_that_is_not_the_one_that_was_sealed_is_named() {
         assert_found(&years, &["file_changed", "file_changed"], &file, id, "exchanged").await;
         let verified = years.verify().await;
         let (from, to) = (report.files[0].first_segment, report.files[0].last_segment);
-        let holds = format!("it says that it holds segments {from} to {to}");
+        let holds = format!("it is the file of archive 1, segments {from} to {to}");
         assert!(
             verified
                 .findings

@@ -1,8 +1,9 @@
-use super::super::check::{check, leaves_of};
+use super::super::check::check;
 use super::super::chunks::{Portion, portions};
 use super::*;
 use crate::audit::chain::{Link, Sealer};
 use crate::audit::encoding::HistoryRow;
+use sha2::{Digest, Sha256};
 
 /// A row of text and nulls in every place, the more of them the odder `n` is.
 fn row(n: i64, segment_id: Option<i64>) -> HistoryRow {
@@ -59,7 +60,8 @@ fn written(segments: &[Segment], rows: &[(i64, HistoryRow, i64)]) -> Vec<u8> {
         };
         writer.push(&filed).expect("a row");
     }
-    writer.finish().expect("written");
+    let told = writer.finish().expect("written");
+    assert_eq!(told, (out.len() as u64, Hash(Sha256::digest(&out).into())));
     out
 }
 
@@ -96,7 +98,6 @@ fn what_was_changed_is_told_by_segment_and_row() {
         (vec![2], 0, 0),
         "its leaf hash was changed with it"
     );
-    assert_eq!(leaves_of(&file, 2).expect("readable").len(), 5);
     let checked = check(&file, &segments[..2]).expect("readable");
     assert_eq!(checked.stray, 5, "rows of a segment that it is not to hold");
     rows.swap(0, 1);
@@ -112,14 +113,6 @@ fn bytes_that_are_no_such_file_are_an_error() {
     for cut in [1, 9, whole.len() / 2, whole.len() - 1] {
         assert!(read(whole[..cut].to_vec()).is_err(), "cut at {cut}");
     }
-    let mut unlike = 0;
-    for at in (0..whole.len()).step_by(7) {
-        let mut flipped = whole.clone();
-        flipped[at] ^= 0x11;
-        // Whatever it reads as, it is an answer; that the bytes are others the file's hash says.
-        unlike += u32::from(read(flipped).map_or(true, |read| read != rows));
-    }
-    assert!(unlike > 20, "{unlike}");
 }
 
 #[test]
