@@ -15,8 +15,8 @@ use crate::stage::boundary::{Slice, Stretch, slice};
 use crate::stage::model::Model;
 use crate::vocab::Label;
 
-/// The model is asked at so many distances, one every six pixels.
-const COLUMNS: u32 = 96;
+/// The model is asked at so many distances, one every three pixels.
+const COLUMNS: u32 = 192;
 
 /// What a picture shows at least, whatever the workouts: miles, and minutes a mile.
 const DISTANCES: (f64, f64) = (0.5, 8.0);
