@@ -264,7 +264,10 @@ async fn models(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
         return Ok(());
     };
     if store.artifact(&active.model_id).await?.is_none() {
-        let evidence = format!("{} was registered by another tool, without an artifact", active.model_id);
+        let evidence = format!(
+            "{} was registered by another tool, without an artifact",
+            active.model_id
+        );
         let next = "`paceline run PIPELINE.toml` trains one in its place and archives it";
         findings.push(warning("active model", evidence, next));
         return Ok(());

@@ -304,7 +304,12 @@ fn confirm(plan: &MigrationPlan, target: &str) -> Result<()> {
 /// What is there, and what is asked.
 fn asked(plan: &MigrationPlan, target: &str) -> (String, String) {
     let is_upgraded = |table: &&String| plan.upgrade.statements.iter().any(|s| s.table == **table);
-    let older: Vec<&str> = plan.foreign_tables.iter().filter(is_upgraded).map(String::as_str).collect();
+    let older: Vec<&str> = plan
+        .foreign_tables
+        .iter()
+        .filter(is_upgraded)
+        .map(String::as_str)
+        .collect();
     let tables = format!("{target} holds {}", foreign(&plan.foreign_tables));
     if older.is_empty() {
         let question = "They will not be touched. Create Paceline's tables beside them?";

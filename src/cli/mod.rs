@@ -141,6 +141,7 @@ impl Command {
             Self::Override(args) => args.is_list(),
             Self::Model(args) => args.is_list(),
             Self::Runs(args) => args.is_list(),
+            Self::Doctor(args) => args.is_list(),
             // A completion script and the answer of an export are the same in every format.
             Self::Classifications(_)
             | Self::Review(_)
@@ -149,7 +150,6 @@ impl Command {
             | Self::Quarantine(_)
             | Self::State(_)
             | Self::Completions(_) => true,
-            Self::Doctor(args) => args.is_list(),
         }
     }
 }

@@ -151,7 +151,10 @@ fn page(value: &RepairJson) -> String {
             true => format!("{} (a person's)", now.label),
             false => now.label.clone(),
         });
-        let by = o.overwritten_by.as_ref().map(|by| format!("{} {} ({})", by.by, by.at, by.source));
+        let by = o
+            .overwritten_by
+            .as_ref()
+            .map(|by| format!("{} {} ({})", by.by, by.at, by.source));
         rows.push(vec![
             o.workout_id.clone(),
             text(o.workout_date.as_deref()),

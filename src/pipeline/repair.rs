@@ -84,7 +84,10 @@ async fn try_restore(store: &Store, workout_id: &str, ambient: &Ambient) -> Resu
 /// What stands as the reason of the restored label.
 fn reason(found: &Overwritten) -> String {
     let word = &found.word;
-    let said = word.reason.as_deref().map_or_else(String::new, |reason| format!(" ({reason})"));
+    let said = word
+        .reason
+        .as_deref()
+        .map_or_else(String::new, |reason| format!(" ({reason})"));
     let by = match &found.by {
         Some(by) => format!("{} on {} ({})", by.by, by.at, by.source),
         None => "somebody who left no word in the history".to_owned(),

@@ -149,7 +149,10 @@ impl Corrected {
     /// The word that is owed; None where it stands, or was taken back.
     fn overwritten(self) -> Option<Overwritten> {
         let word = self.trail.word?;
-        let stands = self.now.as_ref().is_some_and(|now| now.is_user_override && now.label == word.label);
+        let stands = self
+            .now
+            .as_ref()
+            .is_some_and(|now| now.is_user_override && now.label == word.label);
         (!stands).then_some(Overwritten {
             workout_id: self.workout_id,
             workout_date: self.workout_date,
@@ -250,12 +253,20 @@ mod tests {
         use Role::{Others, Ours, Person};
         let person = (Person, "real_run");
         assert_eq!(after(&[(Ours, "mixed"), person.clone()]), (Some(1), true, None));
-        assert_eq!(after(&[person.clone(), (Ours, "mixed")]), (None, false, None), "cleared");
+        assert_eq!(
+            after(&[person.clone(), (Ours, "mixed")]),
+            (None, false, None),
+            "cleared"
+        );
         let others = (Others, "mixed");
         let overwritten = [person.clone(), others.clone(), others.clone()];
         assert_eq!(after(&overwritten), (Some(0), false, Some(1)), "the first that did");
         let then_runs = [&overwritten[..], &[(found(false), "mixed"), (Ours, "pup_walk")]].concat();
-        assert_eq!(after(&then_runs), (Some(0), false, Some(1)), "a run clears nothing that does not stand");
+        assert_eq!(
+            after(&then_runs),
+            (Some(0), false, Some(1)),
+            "a run clears nothing that does not stand"
+        );
         let again = [&then_runs[..], &[(Person, "pup_walk")]].concat();
         assert_eq!(after(&again), (Some(5), true, None));
     }

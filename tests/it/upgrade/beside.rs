@@ -8,7 +8,11 @@ const NIGHTLY: &str = "pipelines/nightly.toml";
 
 /// What the older tool sends, in a session of its own: the server's settings, and a zone that is not UTC.
 fn older_tool(store: &TestStore, statements: &[&str]) {
-    let session = ["SET SESSION time_zone = '+09:30'", "SET SESSION sql_mode = ''", "SET NAMES utf8mb4"];
+    let session = [
+        "SET SESSION time_zone = '+09:30'",
+        "SET SESSION sql_mode = ''",
+        "SET NAMES utf8mb4",
+    ];
     admin_text(&store.url, &[&session, statements].concat());
 }
 
@@ -84,7 +88,10 @@ fn its_statements_work_and_the_next_run_adopts_what_it_wrote() {
         assert_eq!(one(&store, &age), "1", "{table}.{column}");
     }
     assert_eq!(
-        one(&store, "SELECT status FROM ml_model_registry WHERE model_id = 'run_classifier_2025'"),
+        one(
+            &store,
+            "SELECT status FROM ml_model_registry WHERE model_id = 'run_classifier_2025'"
+        ),
         "training"
     );
 
@@ -95,7 +102,11 @@ fn its_statements_work_and_the_next_run_adopts_what_it_wrote() {
     }
     paceline.ok(&["run", NIGHTLY, "--accept-churn"]);
     let verified = paceline.json(&["verify"]);
-    assert_eq!(verified["adopted"].as_u64(), Some(SMALL.history as u64 + 2), "{verified}");
+    assert_eq!(
+        verified["adopted"].as_u64(),
+        Some(SMALL.history as u64 + 2),
+        "{verified}"
+    );
 }
 
 #[test]
@@ -113,7 +124,10 @@ fn an_update_of_a_current_row_is_found() {
     assert_eq!(verified.code, 1, "{verified}");
     let findings = verified.json()["findings"].clone();
     assert_eq!(findings.as_array().map(Vec::len), Some(1), "{findings}");
-    assert_eq!((findings[0]["kind"].as_str(), findings[0]["workout_id"].as_str()), (Some("label"), Some(workout.as_str())));
+    assert_eq!(
+        (findings[0]["kind"].as_str(), findings[0]["workout_id"].as_str()),
+        (Some("label"), Some(workout.as_str()))
+    );
 }
 
 #[test]

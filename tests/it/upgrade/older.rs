@@ -60,7 +60,10 @@ struct Seeded(u64);
 
 impl Seeded {
     fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
 }
@@ -94,7 +97,9 @@ impl Older {
 
     async fn insert(self, store: &TestStore, into: &str, rows: &[String]) {
         for batch in rows.chunks(BATCH) {
-            store.run(&format!("INSERT INTO {into} VALUES {}", batch.join(", "))).await;
+            store
+                .run(&format!("INSERT INTO {into} VALUES {}", batch.join(", ")))
+                .await;
         }
     }
 
@@ -106,7 +111,11 @@ impl Older {
             let pace = base + seeded.next(200) as f64 / 100.0;
             let distance = 1.0 + seeded.next(700) as f64 / 100.0;
             let (day, month) = (1 + number % 28, 1 + number % 12);
-            let pace_cell = if number % 41 == 40 { "NULL".to_owned() } else { format!("{pace}") };
+            let pace_cell = if number % 41 == 40 {
+                "NULL".to_owned()
+            } else {
+                format!("{pace}")
+            };
             format!(
                 "('{}', '20{:02}-{month:02}-{day:02} 07:30:00', 'Run', 320, {distance}, {}, {pace_cell}, NULL, NULL, NULL)",
                 id(number),
@@ -176,8 +185,16 @@ impl Older {
 
     fn feedback_rows(self) -> Vec<String> {
         let row = |number: usize| {
-            let certainty = if number % 5 == 4 { "NULL".to_owned() } else { format!("{}", 1 + number % 5) };
-            let user = if number % 7 == 6 { "NULL".to_owned() } else { format!("'user {}'", number % 3) };
+            let certainty = if number % 5 == 4 {
+                "NULL".to_owned()
+            } else {
+                format!("{}", 1 + number % 5)
+            };
+            let user = if number % 7 == 6 {
+                "NULL".to_owned()
+            } else {
+                format!("'user {}'", number % 3)
+            };
             let label = if number % 2 == 0 { "real_run" } else { "pup_walk" };
             format!(
                 "('{}', 'real_run', 0.6125, '{label}', 'correct', {certainty}, 'gömüş 🐕', '{}', 'kmeans', {user}, \
@@ -217,7 +234,11 @@ fn people(at: i64) -> Vec<String> {
         };
         // Somebody changed his mind: the later word counts.
         rows.push(said("user_override", "mixed", at));
-        let source = if number == 8 { "admin_correction" } else { "user_override" };
+        let source = if number == 8 {
+            "admin_correction"
+        } else {
+            "user_override"
+        };
         rows.push(said(source, label, at + 60));
     }
     rows
@@ -226,7 +247,11 @@ fn people(at: i64) -> Vec<String> {
 fn model_rows() -> Vec<String> {
     let row = |(number, id): (usize, &&str)| {
         let (status, production) = if number == 0 { ("archived", 0) } else { ("active", 1) };
-        let parent = if number == 0 { "NULL".to_owned() } else { format!("'{}'", MODELS[number - 1]) };
+        let parent = if number == 0 {
+            "NULL".to_owned()
+        } else {
+            format!("'{}'", MODELS[number - 1])
+        };
         let at = FIRST_RUN + number as i64 * 365 * 86_400;
         format!(
             "('{id}', 'run classifier', '1.0.0', '{status}', {production}, FROM_UNIXTIME({at}), FROM_UNIXTIME({at}), NULL, \

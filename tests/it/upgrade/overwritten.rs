@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::older::{OVERWRITTEN, STANDING, SMALL, YEARS, id};
+use super::older::{OVERWRITTEN, SMALL, STANDING, YEARS, id};
 use crate::support::cli::{Paceline, on_both_stores};
 use crate::support::{TestStore, admin_text, block_on};
 
@@ -37,12 +37,19 @@ fn stands(store: &TestStore, workout: &str) -> (String, String) {
 fn what_people_said_is_found_shown_restored_and_never_lost_again() {
     let (store, paceline) = upgraded(YEARS);
     let doctor = paceline.ok(&["doctor"]).stdout;
-    assert!(doctor.contains("2 labels that people set were written over"), "{doctor}");
+    assert!(
+        doctor.contains("2 labels that people set were written over"),
+        "{doctor}"
+    );
     assert!(doctor.contains("doctor --repair-overrides"), "{doctor}");
 
     let before = paceline.tables();
     let plan = paceline.json(&REPAIR);
-    assert_eq!((plan["found"].as_u64(), plan["restored"].as_u64()), (Some(2), Some(0)), "{plan}");
+    assert_eq!(
+        (plan["found"].as_u64(), plan["restored"].as_u64()),
+        (Some(2), Some(0)),
+        "{plan}"
+    );
     let of = |workout: &str| {
         let all = plan["overrides"].as_array().expect("a list");
         let found = all.iter().find(|o| o["workout_id"] == workout);
@@ -50,24 +57,43 @@ fn what_people_said_is_found_shown_restored_and_never_lost_again() {
     };
     for (number, person, label) in OVERWRITTEN {
         let found = of(&id(number));
-        assert_eq!((found["person"]["label"].as_str(), found["person"]["by"].as_str()), (Some(label), Some(person)));
+        assert_eq!(
+            (found["person"]["label"].as_str(), found["person"]["by"].as_str()),
+            (Some(label), Some(person))
+        );
         assert_eq!(found["now"]["is_user_override"], false);
         assert_eq!(found["overwritten_by"]["by"], "classifier.py");
         assert_eq!(found["outcome"], "planned");
     }
     let page = paceline.ok(&REPAIR).stdout;
-    for part in ["anna", "Zoë", "classifier.py", "nothing was written. --apply restores 2."] {
+    for part in [
+        "anna",
+        "Zoë",
+        "classifier.py",
+        "nothing was written. --apply restores 2.",
+    ] {
         assert!(page.contains(part), "no '{part}' in:\n{page}");
     }
     assert_eq!(paceline.tables(), before, "a plan wrote something");
 
     let done = apply(&paceline);
-    assert_eq!((done["found"].as_u64(), done["restored"].as_u64()), (Some(2), Some(2)), "{done}");
+    assert_eq!(
+        (done["found"].as_u64(), done["restored"].as_u64()),
+        (Some(2), Some(2)),
+        "{done}"
+    );
     let after = apply(&paceline);
-    assert_eq!((after["found"].as_u64(), after["restored"].as_u64()), (Some(0), Some(0)), "{after}");
+    assert_eq!(
+        (after["found"].as_u64(), after["restored"].as_u64()),
+        (Some(0), Some(0)),
+        "{after}"
+    );
     paceline.ok(&["verify"]);
     let history = paceline.json(&["history", &id(3)]).to_string();
-    assert!(history.contains("restored: anna said pup_walk") && history.contains("it was the dog"), "{history}");
+    assert!(
+        history.contains("restored: anna said pup_walk") && history.contains("it was the dog"),
+        "{history}"
+    );
     let doctor = paceline.ok(&["doctor"]).stdout;
     assert!(doctor.contains("what people said stands"), "{doctor}");
 
@@ -128,12 +154,23 @@ fn a_label_that_is_none_is_listed_and_left() {
         )],
     );
     let done = apply(&paceline);
-    assert_eq!((done["found"].as_u64(), done["restored"].as_u64()), (Some(3), Some(2)), "{done}");
+    assert_eq!(
+        (done["found"].as_u64(), done["restored"].as_u64()),
+        (Some(3), Some(2)),
+        "{done}"
+    );
     let left = apply(&paceline);
-    assert_eq!((left["found"].as_u64(), left["restored"].as_u64()), (Some(1), Some(0)), "{left}");
+    assert_eq!(
+        (left["found"].as_u64(), left["restored"].as_u64()),
+        (Some(1), Some(0)),
+        "{left}"
+    );
     assert_eq!(left["overrides"][0]["outcome"], "cannot");
     let why = left["overrides"][0]["why"].as_str().expect("a reason");
-    assert!(why.contains("'bicycle' is not a label") && why.contains("override set"), "{why}");
+    assert!(
+        why.contains("'bicycle' is not a label") && why.contains("override set"),
+        "{why}"
+    );
     paceline.ok(&["override", "set", &workout, "outlier", "--user", "bob"]);
     assert_eq!(paceline.json(&REPAIR)["found"], 0);
 }
@@ -143,7 +180,10 @@ fn where_nothing_was_written_over_there_is_nothing_to_repair() {
     on_both_stores(|paceline, _| {
         let sample = "data/workouts_sample.csv";
         paceline.ok(&["run", NIGHTLY, "--import", sample]);
-        let first = paceline.json(&["classifications"])[0]["workout_id"].as_str().expect("an id").to_owned();
+        let first = paceline.json(&["classifications"])[0]["workout_id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
         paceline.ok(&["override", "set", &first, "pup_walk", "--user", "anna"]);
         let page = paceline.ok(&REPAIR).stdout;
         assert!(page.contains("Every label that a person set stands"), "{page}");
@@ -153,11 +193,19 @@ fn where_nothing_was_written_over_there_is_nothing_to_repair() {
             "UPDATE workout_ml_classifications SET is_user_override = 0 WHERE workout_id = '{first}'"
         )]);
         let found = paceline.json(&REPAIR);
-        assert_eq!((found["found"].as_u64(), found["overrides"][0]["overwritten_by"].is_null()), (Some(1), true));
+        assert_eq!(
+            (
+                found["found"].as_u64(),
+                found["overrides"][0]["overwritten_by"].is_null()
+            ),
+            (Some(1), true)
+        );
         assert_eq!(apply(paceline)["restored"], 1);
         paceline.ok(&["verify"]);
         assert_eq!(apply(paceline)["found"], 0);
         paceline.run(&["doctor", "--apply"]).expect(2, &["--repair-overrides"]);
-        paceline.run(&["--output", "csv", "doctor", "--repair-overrides"]).expect(2, &["for lists"]);
+        paceline
+            .run(&["--output", "csv", "doctor", "--repair-overrides"])
+            .expect(2, &["for lists"]);
     });
 }

@@ -78,7 +78,10 @@ pub fn differences(lenses: &[Lens], before: &Values, after: &Values) -> Vec<Stri
         for (row, new) in rows.iter().zip(later) {
             for (number, lens) in columns(lenses, table).enumerate() {
                 if row[number] != new[number] {
-                    found.push(format!("{table} {} {}: {} -> {}", row[1], lens.column, row[number], new[number]));
+                    found.push(format!(
+                        "{table} {} {}: {} -> {}",
+                        row[1], lens.column, row[number], new[number]
+                    ));
                 }
             }
         }

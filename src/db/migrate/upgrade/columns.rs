@@ -36,7 +36,11 @@ pub(super) fn fit(found: &Kind, wanted: &Kind) -> Fit {
     }
     if let Some((has, asks)) = found.characters().zip(wanted.characters()) {
         let same_word = found.word() == wanted.word();
-        return if same_word && has > asks { Fit::Stays } else { becomes(has > asks) };
+        return if same_word && has > asks {
+            Fit::Stays
+        } else {
+            becomes(has > asks)
+        };
     }
     if let Some((has, asks)) = found.text_size().zip(wanted.text_size()) {
         return if has > asks { Fit::Stays } else { becomes(false) };
@@ -69,7 +73,11 @@ pub(super) fn change(found: &Column, wanted: &Column, is_key: bool) -> Option<Cl
     let kind = match fit(&found.kind, &wanted.kind) {
         Fit::Stays => found.kind.clone(),
         Fit::Becomes { kind, .. } => {
-            let utc = if found.kind.word() == "timestamp" { ", in UTC" } else { "" };
+            let utc = if found.kind.word() == "timestamp" {
+                ", in UTC"
+            } else {
+                ""
+            };
             why.push(format!("{} becomes {}{utc}", found.kind.sql(), kind.sql()));
             kind
         }
@@ -80,7 +88,11 @@ pub(super) fn change(found: &Column, wanted: &Column, is_key: bool) -> Option<Cl
         why.push(format!("{} becomes {}", has.collation, asks.collation));
     }
     if found.nullable != wanted.nullable {
-        let what = if wanted.nullable { "may be empty" } else { "may not be empty any more" };
+        let what = if wanted.nullable {
+            "may be empty"
+        } else {
+            "may not be empty any more"
+        };
         why.push(what.to_owned());
     }
     let default = default(found, wanted, is_key);
@@ -145,7 +157,11 @@ pub(super) fn stand_in(wanted: &Column) -> Standard {
 pub(super) fn addition(wanted: &Column) -> Clause {
     let needs_default = !wanted.nullable && wanted.default.is_none() && !wanted.auto_increment;
     let target = Column {
-        default: if needs_default { Some(stand_in(wanted)) } else { wanted.default.clone() },
+        default: if needs_default {
+            Some(stand_in(wanted))
+        } else {
+            wanted.default.clone()
+        },
         ..wanted.clone()
     };
     Clause {
@@ -156,7 +172,8 @@ pub(super) fn addition(wanted: &Column) -> Clause {
 
 /// A column of somebody's own that would refuse every row of Paceline's.
 pub(super) fn relaxation(found: &Column) -> Option<Clause> {
-    let must_be_given = !found.nullable && found.default.is_none() && !found.auto_increment && found.generated.is_none();
+    let must_be_given =
+        !found.nullable && found.default.is_none() && !found.auto_increment && found.generated.is_none();
     let target = Column {
         nullable: true,
         name: format!("`{}`", found.name),

@@ -37,7 +37,12 @@ pub(in crate::db::migrate) async fn ask(db: &Db, guards: &[Guard]) -> Result<(),
     for guard in guards {
         let lines = mysql.lines(&format!("look at {}", guard.table), &guard.sql).await?;
         if !lines.is_empty() {
-            answers.push(format!("{}: {} (such as {})", guard.table, guard.meaning, lines.join("; ")));
+            answers.push(format!(
+                "{}: {} (such as {})",
+                guard.table,
+                guard.meaning,
+                lines.join("; ")
+            ));
         }
     }
     if answers.is_empty() {
@@ -45,7 +50,10 @@ pub(in crate::db::migrate) async fn ask(db: &Db, guards: &[Guard]) -> Result<(),
     }
     Err(DbError::Migration {
         version: 0,
-        detail: format!("nothing was changed, because rows would be lost: {}", answers.join("; ")),
+        detail: format!(
+            "nothing was changed, because rows would be lost: {}",
+            answers.join("; ")
+        ),
     })
 }
 
@@ -76,7 +84,10 @@ pub(in crate::db::migrate) async fn execute(db: &Db, first: Upgrade) -> Result<V
             Some(_) => {}
             None if rest == upgrade => {
                 // A server that words something its own way would be asked for ever.
-                tracing::warn!(left = rest.statements.len(), "the tables differ from those of a new database still");
+                tracing::warn!(
+                    left = rest.statements.len(),
+                    "the tables differ from those of a new database still"
+                );
                 break;
             }
             None => {}

@@ -82,7 +82,9 @@ pub(super) async fn look(db: &Db) -> Result<Found, DbError> {
         Ok(())
     })
     .await?;
-    checks.into_iter().for_each(|(table, check)| add_check(&mut found, &table, check));
+    checks
+        .into_iter()
+        .for_each(|(table, check)| add_check(&mut found, &table, check));
     Ok(found)
 }
 
@@ -106,7 +108,9 @@ fn column(row: &Row<'_>, mariadb: bool) -> Result<Column, DbError> {
             .opt_text(4)?
             .filter(|_| !is_generated)
             .and_then(|text| standard(text, mariadb, extra.contains("default_generated"))),
-        text: charset.zip(row.opt_string(6)?).map(|(charset, collation)| TextRule { charset, collation }),
+        text: charset
+            .zip(row.opt_string(6)?)
+            .map(|(charset, collation)| TextRule { charset, collation }),
         auto_increment: extra.contains("auto_increment"),
         generated: is_generated.then(String::new),
         on_update: extra.contains("on update"),
@@ -181,7 +185,9 @@ fn add_reference(found: &mut Found, row: &Row<'_>) -> Result<(), DbError> {
 }
 
 fn add_check(found: &mut Found, table: &str, check: String) {
-    let Some(table) = found.tables.get_mut(table) else { return };
+    let Some(table) = found.tables.get_mut(table) else {
+        return;
+    };
     match table.columns.iter_mut().find(|column| column.name == check) {
         Some(column) => column.checked = true,
         None => table.checks.push(Check {

@@ -31,11 +31,18 @@ pub(super) fn guards(found: &Table, wanted: &Table) -> Vec<Guard> {
     let id = primary(wanted);
     let mut guards = Vec::new();
     for column in &wanted.columns {
-        let Some(own) = found.column(&column.name) else { continue };
+        let Some(own) = found.column(&column.name) else {
+            continue;
+        };
         guards.extend(empty_key(found, own, column, is_key(wanted, &column.name), id));
         guards.extend(narrowed(found, own, column, id));
     }
-    guards.extend(wanted.keys.iter().filter_map(|key| doubled(found, wanted, &key.columns, key.unique, id)));
+    guards.extend(
+        wanted
+            .keys
+            .iter()
+            .filter_map(|key| doubled(found, wanted, &key.columns, key.unique, id)),
+    );
     guards.extend(wanted.checks.iter().filter_map(|check| refused(found, check, id)));
     guards.extend(wanted.references.iter().filter_map(|r| orphans(found, wanted, r, id)));
     guards
@@ -73,7 +80,10 @@ fn narrowed(found: &Table, own: &Column, wanted: &Column, id: &str) -> Option<Gu
     let place = does_not_fit(name, &kind)?;
     let line = format!("CONCAT('{id} ', t.{id}, ': {name} ', LEFT(t.{name}, 60))");
     let rest = format!("WHERE {place} ORDER BY t.{id}");
-    let meaning = format!("{name} holds what Paceline has no room or no word for ({}): correct it", kind.sql());
+    let meaning = format!(
+        "{name} holds what Paceline has no room or no word for ({}): correct it",
+        kind.sql()
+    );
     Some(guard(found, &line, &rest, meaning))
 }
 
@@ -99,7 +109,8 @@ fn doubled(found: &Table, wanted: &Table, columns: &[String], unique: bool, id: 
     let name = &columns[0];
     let rule = wanted.column(name).and_then(|c| c.text.as_ref());
     let alike = rule.map_or_else(|| format!("t.{name}"), |rule| as_rule(&format!("t.{name}"), rule));
-    let line = format!("CONCAT('{name} ', MIN(t.{name}), ': {id} ', GROUP_CONCAT(t.{id} ORDER BY t.{id} SEPARATOR ', '))");
+    let line =
+        format!("CONCAT('{name} ', MIN(t.{name}), ': {id} ', GROUP_CONCAT(t.{id} ORDER BY t.{id} SEPARATOR ', '))");
     let rest = format!("WHERE t.{name} IS NOT NULL GROUP BY {alike} HAVING COUNT(*) > 1 ORDER BY MIN(t.{id})");
     let meaning = format!(
         "several rows have the same {name}, and only one of each can stay. Paceline drops no row: copy the others to a \
@@ -118,7 +129,12 @@ fn refused(found: &Table, check: &super::shape::Check, id: &str) -> Option<Guard
     }
     let line = format!("CONCAT('{id} ', t.{id}, ': {name} ', t.{name})");
     let rest = format!("WHERE NOT ({}) ORDER BY t.{id}", check.clause);
-    Some(guard(found, &line, &rest, format!("{} must hold: correct the value", check.clause)))
+    Some(guard(
+        found,
+        &line,
+        &rest,
+        format!("{} must hold: correct the value", check.clause),
+    ))
 }
 
 /// Rows that refer to one that is not there.

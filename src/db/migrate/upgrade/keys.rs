@@ -61,7 +61,12 @@ fn drop_key(key: &Key, why: &str) -> Clause {
 fn rename_key(like: &Key, key: &Key) -> Clause {
     Clause {
         sql: format!("RENAME INDEX `{}` TO {}", like.name, key.name),
-        why: format!("index {} ({}) is called {} now", like.name, key.columns.join(", "), key.name),
+        why: format!(
+            "index {} ({}) is called {} now",
+            like.name,
+            key.columns.join(", "),
+            key.name
+        ),
     }
 }
 
@@ -77,14 +82,22 @@ fn add_key(key: &Key) -> Clause {
 
 fn checks(found: &Table, wanted: &Table) -> Vec<Clause> {
     let has = |list: &[Check], name: &str| list.iter().any(|c| c.name == name);
-    let added = wanted.checks.iter().filter(|c| !has(&found.checks, &c.name)).map(|c| Clause {
-        sql: format!("ADD CONSTRAINT {} CHECK ({})", c.name, c.clause),
-        why: format!("check {} added: {}", c.name, c.clause),
-    });
-    let dropped = found.checks.iter().filter(|c| !has(&wanted.checks, &c.name)).map(|c| Clause {
-        sql: format!("DROP CONSTRAINT `{}`", c.name),
-        why: format!("check {} dropped: those of a new database take its place", c.name),
-    });
+    let added = wanted
+        .checks
+        .iter()
+        .filter(|c| !has(&found.checks, &c.name))
+        .map(|c| Clause {
+            sql: format!("ADD CONSTRAINT {} CHECK ({})", c.name, c.clause),
+            why: format!("check {} added: {}", c.name, c.clause),
+        });
+    let dropped = found
+        .checks
+        .iter()
+        .filter(|c| !has(&wanted.checks, &c.name))
+        .map(|c| Clause {
+            sql: format!("DROP CONSTRAINT `{}`", c.name),
+            why: format!("check {} dropped: those of a new database take its place", c.name),
+        });
     dropped.chain(added).collect()
 }
 
@@ -103,7 +116,10 @@ pub(super) fn dropped(found: &Table, wanted: &Table, changes: impl Fn(&str, &str
         let own = r.columns.iter().any(|column| changes(&r.table, column));
         own || r.to_columns.iter().any(|column| changes(&r.to_table, column))
     };
-    let gone = found.references.iter().filter(|r| !is_wanted(r, wanted) || stands_on(r));
+    let gone = found
+        .references
+        .iter()
+        .filter(|r| !is_wanted(r, wanted) || stands_on(r));
     gone.map(|r| Clause {
         sql: format!("DROP FOREIGN KEY `{}`", r.name),
         why: reason(r, wanted),
@@ -225,6 +241,16 @@ mod tests {
         };
         let never = |_: &str, _: &str| false;
         assert_eq!(dropped(&found, &wanted, never).len(), 2);
+        let indexed = Table {
+            keys: vec![
+                key("a", false, &["a"]),
+                key("b", false, &["b"]),
+                key("own", false, &["b"]),
+            ],
+            ..found.clone()
+        };
+        let sql: Vec<String> = dropped(&indexed, &wanted, never).into_iter().map(|c| c.sql).collect();
+        assert_eq!(sql[2..], ["DROP INDEX `b`"]);
         assert_eq!(added(&found, &wanted, never).len(), 1);
         assert_eq!(dropped(&wanted, &wanted, never), []);
         assert_eq!(added(&wanted, &wanted, never), []);

@@ -41,14 +41,28 @@ use shape::Table;
 
 /// The columns without which a table of this name is not the older tool's: it belongs to somebody else.
 const OLDER: [(&str, &[&str]); 4] = [
-    ("ml_model_registry", &["registry_id", "model_id", "status", "is_production"]),
+    (
+        "ml_model_registry",
+        &["registry_id", "model_id", "status", "is_production"],
+    ),
     (
         "workout_classification_history",
-        &["history_id", "workout_id", "new_classification", "classification_source", "changed_at"],
+        &[
+            "history_id",
+            "workout_id",
+            "new_classification",
+            "classification_source",
+            "changed_at",
+        ],
     ),
     (
         "workout_ml_classifications",
-        &["classification_id", "workout_id", "current_classification", "is_user_override"],
+        &[
+            "classification_id",
+            "workout_id",
+            "current_classification",
+            "is_user_override",
+        ],
     ),
     (
         "user_classification_feedback",
@@ -100,13 +114,16 @@ impl Statement {
 pub(super) fn is_older(name: &str, columns: &[String], dialect: Dialect) -> bool {
     let has = |wanted: &&str| columns.iter().any(|c| c.eq_ignore_ascii_case(wanted));
     let older = OLDER.iter().find(|(table, _)| *table == name);
-    dialect == Dialect::MySql && older.is_some_and(|(_, needed)| needed.iter().all(|c| has(&c)))
+    dialect == Dialect::MySql && older.is_some_and(|(_, needed)| needed.iter().all(has))
 }
 
 /// The migrations whose tables an older tool has made.
 fn to_upgrade(snapshot: &Snapshot, dialect: Dialect) -> Vec<&'static Migration> {
     let is_there = |m: &&Migration| {
-        let table = m.creates.table().filter(|name| OLDER.iter().any(|(older, _)| older == name));
+        let table = m
+            .creates
+            .table()
+            .filter(|name| OLDER.iter().any(|(older, _)| older == name));
         table.is_some_and(|name| snapshot.tables.get(name).is_some_and(|c| is_older(name, c, dialect)))
     };
     unapplied(snapshot).filter(is_there).collect()
@@ -129,7 +146,10 @@ pub(super) async fn look(db: &Db, snapshot: &Snapshot) -> Result<Upgrade, DbErro
     }
     Err(DbError::Migration {
         version: 0,
-        detail: format!("the tables of an older tool cannot be upgraded: {}", obstacles.join("; ")),
+        detail: format!(
+            "the tables of an older tool cannot be upgraded: {}",
+            obstacles.join("; ")
+        ),
     })
 }
 
@@ -148,7 +168,9 @@ fn obstacles(found: &Found, wanted: &[Table], has_parent: bool) -> Vec<String> {
         ));
     }
     for target in wanted {
-        let Some(table) = found.tables.get(&target.name) else { continue };
+        let Some(table) = found.tables.get(&target.name) else {
+            continue;
+        };
         if table.engine.is_none() {
             obstacles.push(format!("{} is a view: rename it", target.name));
             continue;
@@ -189,7 +211,11 @@ fn is_changed(found: &Table, wanted: &Table, column: &str) -> bool {
 
 /// How the found tables become the wanted ones. Pure: no server is asked, no row is read.
 fn plan(found: &Found, wanted: &[Table]) -> Upgrade {
-    let pairs = || wanted.iter().filter_map(move |w| found.tables.get(&w.name).map(|f| (f, w)));
+    let pairs = || {
+        wanted
+            .iter()
+            .filter_map(move |w| found.tables.get(&w.name).map(|f| (f, w)))
+    };
     let changes = |table: &str, column: &str| {
         let pair = pairs().find(|(_, w)| w.name == table);
         pair.is_some_and(|(f, w)| is_changed(f, w, column))
@@ -258,7 +284,10 @@ fn alter(table: &Table, what: &'static str, first: Option<Clause>, rest: Vec<Cla
 /// All migrations of the older tool's tables, for tests of the planner.
 #[cfg(test)]
 fn all_targets() -> Vec<Table> {
-    let all: Vec<&Migration> = super::files::MIGRATIONS.iter().filter(|m| OLDER.iter().any(|(n, _)| *n == m.name)).collect();
+    let all: Vec<&Migration> = super::files::MIGRATIONS
+        .iter()
+        .filter(|m| OLDER.iter().any(|(n, _)| *n == m.name))
+        .collect();
     targets(&all, None)
 }
 

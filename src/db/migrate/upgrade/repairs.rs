@@ -75,7 +75,10 @@ fn zero_dates(found: &Table, wanted: &Table) -> Option<Statement> {
     for (f, _) in times {
         let name = &f.name;
         let instead = if f.nullable { "NULL" } else { UNKNOWN_INSTANT };
-        sets.push((name.clone(), format!("CASE WHEN YEAR({name}) = 0 THEN {instead} ELSE {name} END")));
+        sets.push((
+            name.clone(),
+            format!("CASE WHEN YEAR({name}) = 0 THEN {instead} ELSE {name} END"),
+        ));
         places.push(format!("YEAR({name}) = 0"));
     }
     let why = "0000-00-00 is no date: nothing, or 1970-01-01 where something must stand, takes its place";
@@ -85,7 +88,11 @@ fn zero_dates(found: &Table, wanted: &Table) -> Option<Statement> {
 /// Nothing, where a new schema wants something. Keys are not filled: see the guards.
 fn empty(found: &Table, wanted: &Table) -> Option<Statement> {
     let (mut sets, mut places, mut said) = (Vec::new(), Vec::new(), Vec::new());
-    for column in wanted.columns.iter().filter(|w| !w.nullable && !is_key(wanted, &w.name)) {
+    for column in wanted
+        .columns
+        .iter()
+        .filter(|w| !w.nullable && !is_key(wanted, &w.name))
+    {
         let Some(own) = found.column(&column.name).filter(|f| f.nullable) else {
             continue;
         };
@@ -103,7 +110,9 @@ fn empty(found: &Table, wanted: &Table) -> Option<Statement> {
 
 /// The nearest thing to an instant that a row says.
 fn best_instant(found: &Table, but: &str) -> String {
-    let there = INSTANTS.iter().filter(|name| **name != but && found.column(name).is_some());
+    let there = INSTANTS
+        .iter()
+        .filter(|name| **name != but && found.column(name).is_some());
     let names: Vec<&str> = there.copied().chain([UNKNOWN_INSTANT]).collect();
     if names.len() == 1 {
         return names[0].to_owned();
@@ -115,15 +124,25 @@ fn best_instant(found: &Table, but: &str) -> String {
 fn not_json(found: &Table, wanted: &Table) -> Option<Statement> {
     let (mut sets, mut places, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for check in &wanted.checks {
-        let Some(name) = check.clause.strip_prefix("JSON_VALID(").and_then(|rest| rest.strip_suffix(')')) else {
+        let Some(name) = check
+            .clause
+            .strip_prefix("JSON_VALID(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        else {
             continue;
         };
         let is_there = found.checks.iter().any(|c| c.name == check.name);
-        let Some(own) = found.column(name).filter(|c| !is_there && !c.checked && c.kind.sql() != "json") else {
+        let Some(own) = found
+            .column(name)
+            .filter(|c| !is_there && !c.checked && c.kind.sql() != "json")
+        else {
             continue;
         };
         let place = format!("{name} IS NOT NULL AND NOT JSON_VALID({name})");
-        sets.push((own.name.clone(), format!("CASE WHEN {place} THEN JSON_QUOTE({name}) ELSE {name} END")));
+        sets.push((
+            own.name.clone(),
+            format!("CASE WHEN {place} THEN JSON_QUOTE({name}) ELSE {name} END"),
+        ));
         places.push(format!("({place})"));
         names.push(name);
     }
@@ -133,7 +152,10 @@ fn not_json(found: &Table, wanted: &Table) -> Option<Statement> {
 
 /// At most one model in production, and status and flag of one mind.
 fn one_active(found: &Table, wanted: &Table) -> Option<Statement> {
-    let production = wanted.checks.iter().find(|c| c.name == "chk_ml_model_registry_production")?;
+    let production = wanted
+        .checks
+        .iter()
+        .find(|c| c.name == "chk_ml_model_registry_production")?;
     if found.checks.iter().any(|c| c.name == production.name) {
         return None;
     }
@@ -158,6 +180,9 @@ fn one_active(found: &Table, wanted: &Table) -> Option<Statement> {
 
 /// True for a column by which others, or a unique key, know the row.
 pub(super) fn is_key(wanted: &Table, name: &str) -> bool {
-    let in_key = wanted.keys.iter().any(|k| k.unique && k.columns.iter().any(|c| c == name));
+    let in_key = wanted
+        .keys
+        .iter()
+        .any(|k| k.unique && k.columns.iter().any(|c| c == name));
     in_key || wanted.references.iter().any(|r| r.columns.iter().any(|c| c == name))
 }

@@ -133,7 +133,10 @@ impl Kind {
 
     /// The type without what stands in parentheses.
     pub(super) fn word(&self) -> &str {
-        let end = self.0.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(self.0.len());
+        let end = self
+            .0
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(self.0.len());
         &self.0[..end]
     }
 

@@ -21,7 +21,14 @@ fn older() -> Found {
     for table in found.tables.values_mut() {
         table.text = Some(unicode.clone());
         table.checks.clear();
-        let ours = ["run_id", "segment_id", "label_model_id", "artifact", "artifact_sha256", "active_slot"];
+        let ours = [
+            "run_id",
+            "segment_id",
+            "label_model_id",
+            "artifact",
+            "artifact_sha256",
+            "active_slot",
+        ];
         table.columns.retain(|c| !ours.contains(&c.name.as_str()));
         for column in &mut table.columns {
             if column.text.is_some() {
@@ -60,11 +67,26 @@ fn foreign_keys_go_first_and_come_back_last() {
     let planned = planned(&older());
     let whats: Vec<&str> = planned.iter().map(|(_, what)| *what).collect();
     assert!(whats.iter().take(4).all(|what| *what == "foreign keys"), "{planned:?}");
-    assert!(whats.iter().rev().take(4).all(|what| *what == "foreign keys"), "{planned:?}");
-    let of_models: Vec<&str> = planned.iter().filter(|(t, _)| t == "ml_model_registry").map(|(_, w)| *w).collect();
+    assert!(
+        whats.iter().rev().take(4).all(|what| *what == "foreign keys"),
+        "{planned:?}"
+    );
+    let of_models: Vec<&str> = planned
+        .iter()
+        .filter(|(t, _)| t == "ml_model_registry")
+        .map(|(_, w)| *w)
+        .collect();
     assert_eq!(
         of_models,
-        ["foreign keys", "rows", "rows", "rows", "columns", "indexes and checks", "foreign keys"]
+        [
+            "foreign keys",
+            "rows",
+            "rows",
+            "rows",
+            "columns",
+            "indexes and checks",
+            "foreign keys"
+        ]
     );
 }
 
@@ -85,7 +107,10 @@ fn every_statement_says_why_and_touches_no_workout() {
 #[test]
 fn an_instant_that_filled_itself_fills_itself_in_utc() {
     let upgrade = plan(&older(), &all_targets());
-    let columns = upgrade.statements.iter().find(|s| s.what == "columns" && s.table == "ml_model_registry");
+    let columns = upgrade
+        .statements
+        .iter()
+        .find(|s| s.what == "columns" && s.table == "ml_model_registry");
     let columns = &columns.expect("a statement").sql;
     for part in [
         "MODIFY COLUMN registry_id BIGINT NOT NULL AUTO_INCREMENT",
@@ -100,7 +125,10 @@ fn an_instant_that_filled_itself_fills_itself_in_utc() {
 #[test]
 fn rows_are_put_right_without_moving_an_instant() {
     let upgrade = plan(&older(), &all_targets());
-    let rows = upgrade.statements.iter().filter(|s| s.what == "rows" && s.table == "ml_model_registry");
+    let rows = upgrade
+        .statements
+        .iter()
+        .filter(|s| s.what == "rows" && s.table == "ml_model_registry");
     for statement in rows {
         assert!(statement.sql.contains("updated_at = "), "{}", statement.sql);
     }
@@ -124,15 +152,28 @@ fn what_others_hang_on_a_column_that_changes_is_an_obstacle() {
     assert!(obstacles(&fresh(), &all_targets(), false)[0].contains("workout_summary"));
     let models = found.tables.get_mut("ml_model_registry").expect("a table");
     models.keys.retain(|key| !key.is_primary());
-    assert!(obstacles(&found, &all_targets(), true)[0].contains("primary key"), "{said:?}");
+    assert!(
+        obstacles(&found, &all_targets(), true)[0].contains("primary key"),
+        "{said:?}"
+    );
 }
 
 #[test]
 fn only_a_table_with_the_older_tools_columns_is_its() {
     let columns = |list: &[&str]| list.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
-    let history = columns(&["history_id", "workout_id", "new_classification", "classification_source", "CHANGED_AT"]);
+    let history = columns(&[
+        "history_id",
+        "workout_id",
+        "new_classification",
+        "classification_source",
+        "CHANGED_AT",
+    ]);
     assert!(is_older("workout_classification_history", &history, Dialect::MySql));
     assert!(!is_older("workout_classification_history", &history, Dialect::Sqlite));
-    assert!(!is_older("workout_classification_history", &history[1..], Dialect::MySql));
+    assert!(!is_older(
+        "workout_classification_history",
+        &history[1..],
+        Dialect::MySql
+    ));
     assert!(!is_older("pipeline_runs", &history, Dialect::MySql));
 }

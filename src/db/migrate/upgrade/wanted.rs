@@ -160,7 +160,9 @@ fn inside(text: &str) -> Option<&str> {
 
 fn word_after<'t>(text: &'t str, keyword: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(keyword)?;
-    rest.split([' ', '\n', ')']).next().map(|word| word.trim_end_matches(';'))
+    rest.split([' ', '\n', ')'])
+        .next()
+        .map(|word| word.trim_end_matches(';'))
 }
 
 #[cfg(test)]
