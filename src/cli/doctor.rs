@@ -263,7 +263,7 @@ async fn models(store: &Store, findings: &mut Vec<Finding>) -> Result<()> {
         ));
         return Ok(());
     };
-    if store.artifact(&active.model_id).await?.is_none() {
+    if active.is_of_another_tool() {
         let evidence = format!(
             "{} was registered by another tool, without an artifact",
             active.model_id

@@ -374,9 +374,7 @@ fn facts(active: &ModelRow, tried: Option<&Tried>) -> ActiveModel {
     let trained_at = row.trained_at.as_deref().and_then(|text| text.parse().ok());
     ActiveModel {
         model_id: ModelId::new(active.model_id.as_str()),
-        // What was registered without an artifact classifies nothing, whatever its parameters: it is as if
-        // they were others.
-        hyperparameters: row.artifact_sha256.as_ref().and_then(|_| params_of(row)),
+        hyperparameters: params_of(row).filter(|_| !row.is_of_another_tool()),
         // A training time that cannot be read is older than any policy allows.
         trained_at: trained_at.unwrap_or(Timestamp::from_micros(0)),
         training_rows: row.training_workouts_count.unwrap_or(0).max(0) as u64,

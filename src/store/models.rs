@@ -194,6 +194,14 @@ pub struct StoredArtifact {
     pub sha256: String,
 }
 
+impl ModelRow {
+    /// True for a model that another tool registered: without an artifact, and without the checksum of the rows
+    /// that each of ours has. It classifies nothing, whatever its parameters are.
+    pub fn is_of_another_tool(&self) -> bool {
+        self.artifact_sha256.is_none() && self.training_data_sha256.is_none()
+    }
+}
+
 impl NewModel {
     pub(super) fn batch(&self, status: ModelStatus) -> Batch {
         let active = status == ModelStatus::Active;

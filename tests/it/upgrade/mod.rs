@@ -1,7 +1,6 @@
 //! Adopting a database that an older tool made: upgraded in place, nothing lost, nobody's word lost.
 
 mod beside;
-mod demo;
 mod in_place;
 mod killed;
 mod odd;

@@ -120,11 +120,27 @@ pub(super) fn dropped(found: &Table, wanted: &Table, changes: impl Fn(&str, &str
         .references
         .iter()
         .filter(|r| !is_wanted(r, wanted) || stands_on(r));
-    gone.map(|r| Clause {
-        sql: format!("DROP FOREIGN KEY `{}`", r.name),
-        why: reason(r, wanted),
+    gone.flat_map(|r| {
+        let drop = Clause {
+            sql: format!("DROP FOREIGN KEY `{}`", r.name),
+            why: reason(r, wanted),
+        };
+        [Some(drop), index_of(r, found, wanted)].into_iter().flatten()
     })
     .collect()
+}
+
+/// The index that the server made for a foreign key which does not come back. It goes in the statement of the
+/// foreign key: afterwards nobody could tell that it was not somebody's own.
+fn index_of(reference: &Reference, found: &Table, wanted: &Table) -> Option<Clause> {
+    if wanted.references.iter().any(|w| w.columns == reference.columns) {
+        return None;
+    }
+    let by_server = |key: &&Key| key.name == reference.name || key.name == reference.columns[0];
+    let mut made = found.keys.iter().filter(by_server);
+    let own = made.find(|k| !k.unique && k.columns == reference.columns)?;
+    let is_wanted = wanted.keys.iter().any(|w| w.is_like(own));
+    (!is_wanted).then(|| drop_key(own, "the server made it for the foreign key"))
 }
 
 fn reason(reference: &Reference, wanted: &Table) -> String {

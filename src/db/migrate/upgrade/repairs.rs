@@ -54,10 +54,10 @@ fn update(table: &Table, sets: &[(String, String)], places: &[String], why: Stri
         table: table.name.clone(),
         what: "rows",
         sql: format!(
-            "UPDATE {} SET {} WHERE {}",
+            "UPDATE {}\nSET {}\nWHERE {}",
             table.name,
-            sets.join(", "),
-            places.join(" OR ")
+            sets.join(",\n    "),
+            places.join("\n   OR ")
         ),
         why: vec![why],
         tell: None,
