@@ -6,4 +6,5 @@ mod killed;
 mod odd;
 mod older;
 mod overwritten;
+mod page;
 mod picture;
