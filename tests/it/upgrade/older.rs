@@ -120,7 +120,7 @@ impl Older {
     fn workout_rows(self) -> Vec<String> {
         let mut seeded = Seeded(1);
         let row = |number: usize| {
-            let base = if number % 2 == 0 { 9.0 } else { 19.0 };
+            let base = if number.is_multiple_of(2) { 9.0 } else { 19.0 };
             let pace = base + seeded.next(200) as f64 / 100.0;
             let distance = 1.0 + seeded.next(700) as f64 / 100.0;
             let (day, month) = (1 + number % 28, 1 + number % 12);
@@ -208,7 +208,7 @@ impl Older {
             } else {
                 format!("'user {}'", number % 3)
             };
-            let label = if number % 2 == 0 { "real_run" } else { "pup_walk" };
+            let label = if number.is_multiple_of(2) { "real_run" } else { "pup_walk" };
             format!(
                 "('{}', 'real_run', 0.6125, '{label}', 'correct', {certainty}, 'gömüş 🐕', '{}', 'kmeans', {user}, \
                  FROM_UNIXTIME({}), '10.0.0.{number}', {}, NULL, NULL)",
@@ -224,7 +224,7 @@ impl Older {
 
 /// What the older tool says of a workout: not always the same, and `unknown` before it had a model.
 fn label(number: usize, run: i64, seeded: &mut Seeded) -> &'static str {
-    if run == 0 && number % 6 == 0 {
+    if run == 0 && number.is_multiple_of(6) {
         return "unknown";
     }
     match (number % 2, seeded.next(12)) {
