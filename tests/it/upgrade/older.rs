@@ -208,7 +208,11 @@ impl Older {
             } else {
                 format!("'user {}'", number % 3)
             };
-            let label = if number.is_multiple_of(2) { "real_run" } else { "pup_walk" };
+            let label = if number.is_multiple_of(2) {
+                "real_run"
+            } else {
+                "pup_walk"
+            };
             format!(
                 "('{}', 'real_run', 0.6125, '{label}', 'correct', {certainty}, 'gömüş 🐕', '{}', 'kmeans', {user}, \
                  FROM_UNIXTIME({}), '10.0.0.{number}', {}, NULL, NULL)",
