@@ -256,6 +256,20 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
         )],
     ),
     (
+        "report labels",
+        &[
+            ("What stands, month by month", "paceline report labels --from 2024-01-01"),
+            ("The same as a picture", "paceline report labels --plot labels.svg"),
+        ],
+    ),
+    (
+        "report map",
+        &[(
+            "Pace against distance, and where the model draws its lines",
+            "paceline report map --plot map.svg",
+        )],
+    ),
+    (
         "report calibration",
         &[("Does 0.9 mean nine in ten", "paceline report calibration")],
     ),
@@ -285,6 +299,28 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
             "paceline quarantine export refused.csv",
         )],
     ),
+    (
+        "config show",
+        &[(
+            "Every setting of a pipeline, and where each comes from",
+            "paceline config show pipelines/nightly.toml",
+        )],
+    ),
+    (
+        "archive",
+        &[
+            (
+                "What would leave the table",
+                "paceline archive --older-than 1y --to archive --dry-run",
+            ),
+            (
+                "Move the history of more than a year ago into files",
+                "paceline archive --older-than 1y --to archive",
+            ),
+        ],
+    ),
+    ("archive restore", &[("All of it back", "paceline archive restore --all")]),
+    ("archive list", &[("What is in which file", "paceline archive list")]),
     (
         "state",
         &[

@@ -103,7 +103,7 @@ fn changing_any_field_of_a_segment_shows() {
         (Segment { head: other, ..segment }, "head"),
         (
             Segment {
-                encoding_version: 2,
+                encoding_version: 3,
                 ..segment
             },
             "version",

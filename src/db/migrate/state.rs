@@ -182,11 +182,10 @@ async fn lost_triggers(db: &Db, found: &Snapshot) -> Result<Option<SchemaFault>,
     }))
 }
 
-/// The table of a trigger `TABLE_no_update` or `TABLE_no_delete`.
+/// The table of a trigger `TABLE_no_update`, `TABLE_no_delete` or `TABLE_unarchived`.
 fn guarded(trigger: &str) -> &str {
-    let table = trigger
-        .strip_suffix("_no_update")
-        .or(trigger.strip_suffix("_no_delete"));
+    let rules = ["_no_update", "_no_delete", "_unarchived"];
+    let table = rules.iter().find_map(|rule| trigger.strip_suffix(rule));
     table.unwrap_or(trigger)
 }
 
