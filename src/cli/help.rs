@@ -258,7 +258,10 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
     (
         "report labels",
         &[
-            ("What stands, month by month", "paceline report labels --from 2024-01-01"),
+            (
+                "What stands, month by month",
+                "paceline report labels --from 2024-01-01",
+            ),
             ("The same as a picture", "paceline report labels --plot labels.svg"),
         ],
     ),
@@ -319,7 +322,10 @@ pub static EXAMPLES: &[(&str, &[Example])] = &[
             ),
         ],
     ),
-    ("archive restore", &[("All of it back", "paceline archive restore --all")]),
+    (
+        "archive restore",
+        &[("All of it back", "paceline archive restore --all")],
+    ),
     ("archive list", &[("What is in which file", "paceline archive list")]),
     (
         "state",

@@ -76,7 +76,7 @@ macro_rules! need {
 }
 
 /// What every command reads.
-pub static READ: [Need; 15] = [
+pub static READ: [Need; 18] = [
     need!(SELECT "workout_summary"),
     need!(SELECT "workout_classification_history"),
     need!(SELECT "workout_ml_classifications"),
@@ -92,6 +92,9 @@ pub static READ: [Need; 15] = [
     need!(SELECT "model_feedback"),
     need!(SELECT "quarantined_rows"),
     need!(SELECT "backfill_windows"),
+    need!(SELECT "audit_archives"),
+    need!(SELECT "audit_snapshot"),
+    need!(SELECT "archive_status"),
 ];
 
 /// What an import writes.

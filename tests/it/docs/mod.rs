@@ -20,15 +20,6 @@ use shell::Shell;
 /// says why; a new one is argued in review.
 const NOT_RUN: usize = 4;
 
-/// Pages of others that arrive at the merge; what is there already is taken from the list.
-const ARRIVING: [&str; 5] = [
-    "docs/archive.md",
-    "docs/classification.md",
-    "docs/diagnosis.md",
-    "docs/metrics.md",
-    "docs/upgrade.md",
-];
-
 /// Pages whose commands need a scene of their own, and the tests that type them there.
 const FOLLOWED_ELSEWHERE: [(&str, &str); 2] = [
     ("docs/classification.md", "tests/it/plots/docs.rs"),
@@ -119,16 +110,6 @@ fn pages_that_are_followed_elsewhere_are_followed_there() {
         assert!(
             test.contains(page),
             "the test that should type the commands of {page} does not name it"
-        );
-    }
-}
-
-#[test]
-fn pages_arrive_once() {
-    for page in ARRIVING {
-        assert!(
-            !root().join(page).exists(),
-            "{page} is there: take it from ARRIVING in tests/it/docs/mod.rs"
         );
     }
 }
