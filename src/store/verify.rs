@@ -182,7 +182,6 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::verify`]; [`StoreError::Spill`] where that place cannot be used.
-    #[tracing::instrument(name = "verify", skip_all)]
     pub async fn verify_against(
         &self,
         anchor: Option<&Anchor>,
@@ -201,6 +200,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::verify_against`].
+    #[tracing::instrument(name = "verify", skip_all)]
     pub async fn scrutinize(
         &self,
         scrutiny: &Scrutiny,

@@ -73,7 +73,7 @@ async fn history(world: &World) -> Vec<Sealed> {
     world
         .raw
         .db
-        .query(sql(text), &Params::none().with("first", 1i64), each)
+        .query(sql(text), &Params::none().with("first", i64::MIN), each)
         .await
         .expect("history");
     rows

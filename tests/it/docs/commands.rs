@@ -62,6 +62,9 @@ fn a_page_says_all_that_help_says() {
                 "--output",
                 "--now",
                 "--verbose",
+                "--log-format",
+                "--trace",
+                "--metrics-file",
             ]
             .contains(&flag);
             let stands_in = if of_all { "README.md" } else { page };

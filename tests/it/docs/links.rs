@@ -48,11 +48,11 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings.map(slug).collect()
 }
 
-/// The file of a link; None where it is one that arrives later.
-fn file_of(link: &Link) -> Option<PathBuf> {
+/// The file of a link.
+fn file_of(link: &Link) -> PathBuf {
     let (file, _) = link.target.split_once('#').unwrap_or((&link.target, ""));
     if file.is_empty() {
-        return Some(link.page.clone());
+        return link.page.clone();
     }
     let mut path = link.page.parent().expect("a folder").to_owned();
     for part in file.split('/') {
@@ -62,7 +62,7 @@ fn file_of(link: &Link) -> Option<PathBuf> {
             part => path.push(part),
         }
     }
-    Some(path)
+    path
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn every_relative_link_leads_somewhere() {
     for link in all.iter().flat_map(|page| links(page)) {
         seen += 1;
         let at = format!("{}:{}: {}", link.page.display(), link.line, link.target);
-        let Some(path) = file_of(&link) else { continue };
+        let path = file_of(&link);
         if !path.exists() {
             wrong.push(at);
         } else if let Some((_, anchor)) = link.target.split_once('#') {
@@ -93,7 +93,7 @@ fn every_page_can_be_reached_from_the_readme() {
     let mut reached = BTreeSet::from([root().join("README.md")]);
     let mut next: Vec<PathBuf> = reached.iter().cloned().collect();
     while let Some(page) = next.pop() {
-        for file in links(&page).iter().filter_map(file_of) {
+        for file in links(&page).iter().map(file_of) {
             let is_page = file.extension().is_some_and(|extension| extension == "md") && file.exists();
             if is_page && reached.insert(file.clone()) {
                 next.push(file);
