@@ -129,7 +129,11 @@ async fn pending(db: &Db, found: &Snapshot) -> Result<Option<SchemaFault>, DbErr
     }
     if !there.is_empty() {
         let made = there.join(", ");
-        evidence.push_str(&format!("; without a record, {made} is there all the same"));
+        evidence.push_str(&if pending.len() < known {
+            format!("; without a record, {made} is there all the same")
+        } else {
+            format!("; {made} are there already: an older tool's are upgraded in place")
+        });
     }
     let next = if pending.len() < known {
         "run `paceline migrate`, which goes on where it stopped; its login needs CREATE, REFERENCES and TRIGGER"
