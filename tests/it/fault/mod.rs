@@ -10,7 +10,7 @@ mod connection;
 mod disk;
 mod kills;
 mod lab;
-mod matrix;
+pub mod matrix;
 mod pauses;
 mod races;
 mod server;

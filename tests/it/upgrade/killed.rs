@@ -8,6 +8,7 @@ use paceline::db::watch::{Moment, Watch};
 
 use super::older::SMALL;
 use super::picture::{Lens, Values, lenses, schema, values};
+use crate::fault::matrix::is_full;
 use crate::support::cli::Paceline;
 use crate::support::{TestStore, block_on, now};
 
@@ -83,9 +84,12 @@ impl Clean {
 fn an_upgrade_that_fails_at_any_statement_is_finished_by_the_next() {
     block_on(async {
         let clean = clean().await;
+        // Each point is a database of its own, and what the catalogue is asked takes longer with each: without
+        // PACELINE_FAULTS=full every fourth is tried.
+        let step = if is_full() { 1 } else { 4 };
         let mut points = 0;
-        for side in [Side::Before, Side::After] {
-            for at in 0.. {
+        for (side, from) in [(Side::Before, 0), (Side::After, step / 2)] {
+            for at in (from..).step_by(step) {
                 let what = format!("{side:?} {at}");
                 let store = TestStore::mariadb().await;
                 SMALL.build(&store).await;
@@ -102,7 +106,7 @@ fn an_upgrade_that_fails_at_any_statement_is_finished_by_the_next() {
                 points += 1;
             }
         }
-        assert!(points >= 40, "{points} points");
+        assert!(points >= 40 / step, "{points} points");
     });
 }
 
