@@ -21,6 +21,7 @@ use crate::time::Timestamp;
 
 use super::archive::Status;
 use super::chain::{INSERT_SEGMENT, segment_batch};
+use super::write::HISTORY_COLUMNS;
 use super::{Store, StoreError, settled};
 
 static STATUS: Statement = sql!("query/archive_status");
@@ -77,24 +78,7 @@ static INSERT_SNAPSHOT: Insert = Insert {
 /// A history row with its number: only a row that comes back has one.
 static INSERT_RESTORED: Insert = Insert {
     table: "workout_classification_history",
-    columns: &[
-        "history_id",
-        "workout_id",
-        "previous_classification",
-        "new_classification",
-        "classification_source",
-        "classification_confidence",
-        "classification_method",
-        "model_id",
-        "model_version",
-        "changed_by",
-        "changed_at",
-        "reason",
-        "features_used",
-        "metadata",
-        "run_id",
-        "segment_id",
-    ],
+    columns: HISTORY_COLUMNS,
     mysql_tail: "",
     sqlite_tail: "",
 };

@@ -22,25 +22,30 @@ use crate::vocab::Source;
 use super::chain::SealedSegment;
 use super::{Store, StoreError};
 
+/// The columns of a history row, its number first.
+pub(super) const HISTORY_COLUMNS: &[&str] = &[
+    "history_id",
+    "workout_id",
+    "previous_classification",
+    "new_classification",
+    "classification_source",
+    "classification_confidence",
+    "classification_method",
+    "model_id",
+    "model_version",
+    "changed_by",
+    "changed_at",
+    "reason",
+    "features_used",
+    "metadata",
+    "run_id",
+    "segment_id",
+];
+
+/// A new history row: the store gives it its number.
 pub(super) static INSERT_HISTORY: Insert = Insert {
     table: "workout_classification_history",
-    columns: &[
-        "workout_id",
-        "previous_classification",
-        "new_classification",
-        "classification_source",
-        "classification_confidence",
-        "classification_method",
-        "model_id",
-        "model_version",
-        "changed_by",
-        "changed_at",
-        "reason",
-        "features_used",
-        "metadata",
-        "run_id",
-        "segment_id",
-    ],
+    columns: HISTORY_COLUMNS.split_at(1).1,
     mysql_tail: "",
     sqlite_tail: "",
 };
