@@ -7,7 +7,7 @@ mod commands;
 mod compare;
 pub mod follow;
 mod links;
-mod page;
+pub mod page;
 mod schema;
 pub mod shell;
 

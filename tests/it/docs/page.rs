@@ -76,6 +76,14 @@ impl Block {
     }
 }
 
+/// The commands of a text's `console` blocks in order, for a test that types them in a scene of its own. What comments
+/// say is left to it.
+pub fn steps(text: &str) -> Vec<Step> {
+    let blocks = parse(text);
+    let typed = blocks.iter().filter(|block| block.language == "console");
+    typed.flat_map(Block::steps).collect()
+}
+
 /// The blocks of a page.
 pub fn blocks(path: &Path) -> Vec<Block> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -142,4 +150,5 @@ fn a_page_falls_apart_into_blocks_steps_and_notes() {
     assert_eq!(blocks[1].note("given"), Some("echo a\necho b"));
     assert_eq!(blocks[1].note("not run"), Some("no reason"));
     assert_eq!(blocks[1].text(), "echo\n  more\n");
+    assert_eq!(steps(page), blocks[0].steps());
 }

@@ -13,36 +13,10 @@ use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
 use super::assert_committed;
+use crate::docs::page::steps;
 use crate::learning::simulated::Person;
 
 const PAGE: &str = include_str!("../../../docs/classification.md");
-
-/// A command of the page with the output that it shows; `...` stands for any lines.
-struct Step {
-    command: String,
-    shown: Vec<String>,
-}
-
-fn steps() -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    let mut inside = false;
-    for line in PAGE.lines() {
-        match (line, inside) {
-            ("```console", _) => inside = true,
-            ("```", _) => inside = false,
-            (_, false) => {}
-            (line, true) => match (line.strip_prefix("$ "), steps.last_mut()) {
-                (Some(command), _) => steps.push(Step {
-                    command: command.to_owned(),
-                    shown: Vec::new(),
-                }),
-                (None, Some(step)) => step.shown.push(line.to_owned()),
-                (None, None) => panic!("output before the first command: {line}"),
-            },
-        }
-    }
-    steps
-}
 
 /// A folder of its own with the sample data and the pipelines, as the page supposes.
 fn fresh_folder() -> tempfile::TempDir {
@@ -81,7 +55,7 @@ fn run(folder: &Path, command: &str) -> String {
     text(&done.stdout)
 }
 
-/// Every shown line is in the output in order, and next to the one before it unless `...` stands between.
+/// Every shown line is in the output in order, and next to the one before it unless `...` (any lines) stands between.
 #[track_caller]
 fn assert_shown(command: &str, shown: &[String], output: &str) {
     let mut printed = output.lines();
@@ -110,7 +84,7 @@ fn the_page_shows_what_its_commands_print_and_draw() {
     let folder = fresh_folder();
     let plots: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/plots");
     let mut drawn = Vec::new();
-    for step in steps() {
+    for step in steps(PAGE) {
         let output = run(folder.path(), &step.command);
         assert_shown(&step.command, &step.shown, &output);
         let words: Vec<&str> = step.command.split_whitespace().collect();

@@ -2,6 +2,7 @@
 //! tool, and every line that is shown must come, in order.
 
 use super::older::YEARS;
+use crate::docs::page::{Step, steps};
 use crate::support::cli::Paceline;
 use crate::support::{TestStore, block_on};
 
@@ -9,33 +10,6 @@ const PAGE: &str = include_str!("../../../docs/upgrade.md");
 
 /// The store as the page has it.
 const SHOWN_STORE: &str = "mysql://user@127.0.0.1:3306/fitness";
-
-/// A command of the page and what it shows.
-struct Step {
-    command: String,
-    shown: Vec<String>,
-}
-
-fn steps() -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    let mut inside = false;
-    for line in PAGE.lines() {
-        match (line, inside) {
-            ("```console", _) => inside = true,
-            ("```", _) => inside = false,
-            (line, true) => match (line.strip_prefix("$ "), steps.last_mut()) {
-                (Some(command), _) => steps.push(Step {
-                    command: command.to_owned(),
-                    shown: Vec::new(),
-                }),
-                (None, Some(step)) => step.shown.push(line.to_owned()),
-                (None, None) => panic!("'{line}' belongs to no command"),
-            },
-            _ => {}
-        }
-    }
-    steps
-}
 
 /// A line without what differs from one database to the next: the store's name and the width of columns; and
 /// from one version to the next: how many migrations there are.
@@ -57,7 +31,7 @@ fn the_page_on_the_upgrade_shows_what_is_printed() {
     let paceline = Paceline::new(&store.url);
     let name = store.db.target().to_owned();
     let mut given = 0;
-    for Step { command, shown } in steps() {
+    for Step { command, shown } in steps(PAGE) {
         let Some(arguments) = command.strip_prefix("paceline ") else {
             let is_known = ["mariadb-dump ", "mariadb ", "export DATABASE_URL="]
                 .iter()
