@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{NIGHTLY, SIX, classify, ended, start};
+use super::{ANSWER, NIGHTLY, SIX, classify, ended, start};
 use crate::support::cli::{NOW, Outcome, Paceline, file, on_both_stores};
 
 /// A row that an older tool wrote: the next run warns that it adopts it.
@@ -67,18 +67,7 @@ fn at_every_level_and_with_every_filter_a_line_of_a_run_has_its_id() {
 fn lines_from_other_tasks_and_threads_have_it_too() {
     on_both_stores(|paceline, folder| {
         classify(paceline, folder);
-        let answer = [
-            "feedback",
-            "add",
-            "r1",
-            "--type",
-            "correct",
-            "--label",
-            "pup_walk",
-            "--certainty",
-            "5",
-        ];
-        paceline.ok(&answer);
+        paceline.ok(&ANSWER);
         // A backfill prepares its windows in tasks; what each says is the backfill's.
         paceline.tamper(&[FOREIGN]);
         let range = [

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{NIGHTLY, SIX, ended, start, terminate, until};
+use super::{ANSWER, NIGHTLY, SIX, ended, start, terminate, until};
 use crate::support::cli::{Paceline, file, on_both_stores, on_new_sqlite};
 
 /// A sample's name and labels, as they stand.
@@ -197,18 +197,7 @@ fn what_a_run_did_is_what_its_metrics_say() {
             assert!(stages.contains(&stage), "{stage} is not in {stages:?}");
         }
 
-        let answer = [
-            "feedback",
-            "add",
-            "r1",
-            "--type",
-            "correct",
-            "--label",
-            "pup_walk",
-            "--certainty",
-            "5",
-        ];
-        let samples = with_file(paceline, folder, &answer, 0);
+        let samples = with_file(paceline, folder, &ANSWER, 0);
         is(&samples, "paceline_corrections_waiting", 1.0);
         is(&samples, "paceline_command_exit_code{command=\"feedback add\"}", 0.0);
         is(&samples, "paceline_run_last_rows_read{pipeline=\"nightly\"}", 6.0);

@@ -26,6 +26,19 @@ const SIX: &str = "workout_id,workout_date,activity_type,distance_mi,duration_se
                    r1,2024-01-01,Run,3.1,1674,9.0\nr2,2024-01-02,Run,4.0,2256,9.4\nr3,2024-01-03,Run,5.0,2700,9.0\n\
                    w1,2024-01-04,Walk,1.0,1200,20.0\nw2,2024-01-05,Walk,1.5,1890,21.0\nw3,2024-01-06,Walk,2.0,2280,19.0\n";
 
+/// Somebody says that the first of the six is a walk: a correction that waits for a run.
+const ANSWER: [&str; 9] = [
+    "feedback",
+    "add",
+    "r1",
+    "--type",
+    "correct",
+    "--label",
+    "pup_walk",
+    "--certainty",
+    "5",
+];
+
 /// What `doctor` said.
 struct Diagnosis {
     outcome: Outcome,
