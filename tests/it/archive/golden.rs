@@ -1,11 +1,13 @@
 //! A file that was written once is read for ever.
 
 use paceline::audit::archive::check::check;
-use paceline::audit::archive::file::{File, FileError, Filed, Writer};
+use paceline::audit::archive::file::{File, FileError};
 use paceline::audit::chain::{Link, Sealer, Segment};
 use paceline::audit::encoding::HistoryRow;
 use paceline::store::archived::sha256;
 use paceline::time::Timestamp;
+
+use super::file_of;
 
 const GOLDEN: &[u8] = include_bytes!("../../golden/archive-v1.parquet");
 const SHA256: &str = include_str!("../../golden/archive-v1.sha256");
@@ -67,19 +69,7 @@ fn chain(rows: &[(i64, HistoryRow, i64)]) -> Vec<Segment> {
 }
 
 fn written() -> Vec<u8> {
-    let (rows, mut out, mut scratch) = (rows(), Vec::new(), Vec::new());
-    let mut writer = Writer::new(&mut out, &chain(&rows)).expect("begun");
-    for (history_id, row, sealed_by) in &rows {
-        let filed = Filed {
-            history_id: *history_id,
-            row: row.borrowed(),
-            sealed_by: *sealed_by,
-            leaf: row.borrowed().leaf_hash(&mut scratch),
-        };
-        writer.push(&filed).expect("a row");
-    }
-    writer.finish().expect("written");
-    out
+    file_of(&chain(&rows()), &rows())
 }
 
 #[test]

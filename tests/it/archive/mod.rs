@@ -12,6 +12,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use paceline::app::{made_folder, shelf};
+use paceline::audit::archive::file::{Filed, Writer};
+use paceline::audit::chain::Segment;
+use paceline::audit::encoding::HistoryRow;
 use paceline::pipeline::RunError;
 use paceline::pipeline::archive::restore::{RestoreReport, Which, restore};
 use paceline::pipeline::archive::{ArchiveOptions, ArchiveReport, archive};
@@ -162,6 +165,23 @@ impl Years {
     fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
+}
+
+/// A file of `rows` (each with its number and the segment that seals it), whose leaf hashes are right.
+fn file_of(segments: &[Segment], rows: &[(i64, HistoryRow, i64)]) -> Vec<u8> {
+    let (mut out, mut scratch) = (Vec::new(), Vec::new());
+    let mut writer = Writer::new(&mut out, segments).expect("begun");
+    for (history_id, row, sealed_by) in rows {
+        let filed = Filed {
+            history_id: *history_id,
+            row: row.borrowed(),
+            sealed_by: *sealed_by,
+            leaf: row.borrowed().leaf_hash(&mut scratch),
+        };
+        writer.push(&filed).expect("a row");
+    }
+    writer.finish().expect("written");
+    out
 }
 
 /// Panics unless every table is as before; of the chain its beginning, because each archive has sealed its record.

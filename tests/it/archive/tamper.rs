@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use paceline::audit::archive::file::{File, FileError, Filed, Writer};
+use paceline::audit::archive::file::{File, FileError};
 use paceline::audit::encoding::HistoryRow;
 use paceline::pipeline::archive::ArchiveReport;
 use paceline::pipeline::archive::restore::{Which, restore};
 
-use super::{Years, assert_as_before, assert_sound, kinds};
+use super::{Years, assert_as_before, assert_sound, file_of, kinds};
 use crate::support::{TestStore, on_both_stores};
 
 /// A file's rows.
@@ -26,19 +26,7 @@ fn rows_of(bytes: Vec<u8>) -> (File, Vec<(i64, HistoryRow, i64)>) {
 fn rewritten(bytes: Vec<u8>, at: usize, edit: impl Fn(&mut HistoryRow)) -> Vec<u8> {
     let (file, mut rows) = rows_of(bytes);
     edit(&mut rows[at].1);
-    let (mut out, mut scratch) = (Vec::new(), Vec::new());
-    let mut writer = Writer::new(&mut out, file.segments()).expect("begun");
-    for (history_id, row, sealed_by) in &rows {
-        let filed = Filed {
-            history_id: *history_id,
-            row: row.borrowed(),
-            sealed_by: *sealed_by,
-            leaf: row.borrowed().leaf_hash(&mut scratch),
-        };
-        writer.push(&filed).expect("a row");
-    }
-    writer.finish().expect("written");
-    out
+    file_of(file.segments(), &rows)
 }
 
 async fn archived(store: TestStore) -> (Years, ArchiveReport) {
