@@ -202,11 +202,16 @@ impl HistoryRowRef<'_> {
 /// The bytes of the fields of an encoded row, in order; None for a null. What they mean is not looked at.
 /// None at all where `row` is not one whole row of this version.
 pub fn fields(row: &[u8]) -> Option<[Option<&[u8]>; FIELDS]> {
-    let (version, mut rest) = row.split_first_chunk::<4>()?;
+    let (version, rest) = row.split_first_chunk::<4>()?;
     if u32::from_le_bytes(*version) != ENCODING_VERSION {
         return None;
     }
-    let mut fields = [None; FIELDS];
+    taken::<FIELDS>(rest)
+}
+
+/// The values of the `N` fields that [`put`] appended; None for a null. None at all where `rest` is not just those.
+pub(super) fn taken<const N: usize>(mut rest: &[u8]) -> Option<[Option<&[u8]>; N]> {
+    let mut fields = [None; N];
     for field in &mut fields {
         let (tag, after) = rest.split_first()?;
         rest = after;

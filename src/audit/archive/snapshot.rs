@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::encoding::put;
+use crate::audit::encoding::{put, taken};
 use crate::audit::replay::{Entry, Folded, State, StateOf, fold};
 use crate::audit::{Hash, merkle};
 
@@ -47,23 +47,9 @@ pub fn leaf_hash(scratch: &mut Vec<u8>, workout_id: &str, state: Option<&State>)
 
 /// What [`encode_into`] wrote; None where it is nothing of that kind.
 pub fn decode(bytes: &[u8]) -> Option<(&str, Option<StateOf<&str>>)> {
-    let mut rest = bytes.strip_prefix(TAG.as_bytes())?;
-    let mut fields = [None; FIELDS];
-    for field in &mut fields {
-        let (tag, after) = rest.split_first()?;
-        rest = after;
-        if *tag == 1 {
-            let (length, after) = rest.split_first_chunk::<4>()?;
-            let (value, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            *field = Some(value);
-            rest = after;
-        }
-    }
+    let fields = taken::<FIELDS>(bytes.strip_prefix(TAG.as_bytes())?)?;
     let [workout, label, is_override, count, model, run, testimony] = fields;
     let workout = std::str::from_utf8(workout?).ok()?;
-    if !rest.is_empty() {
-        return None;
-    }
     let Some(label) = label else {
         return Some((workout, None));
     };
