@@ -120,6 +120,7 @@ fn stored(predictions: &Frame<Predictions>) -> Frame<Classifications> {
         Column::new("model_id".into(), vec![MODEL; rows]),
         Column::new("is_user_override".into(), vec![false; rows]),
         Column::new("original_ml_classification".into(), vec![None::<&str>; rows]),
+        Column::new("classification_id".into(), (1..=rows as i64).collect::<Vec<_>>()),
         Column::new("classification_change_count".into(), vec![0_i64; rows]),
     ];
     Frame::parse(DataFrame::new(rows, columns).expect("equal heights")).expect("the schema")

@@ -1,6 +1,6 @@
 -- What a run's history rows changed, a row per workout in key order: the label that the run left, the last
 -- verdict before the run's first row on it, the newest row of all, and the state now; last, the segment that seals
--- the verdict before. The run's rows are found by its segments, which have an index.
+-- the verdict before, and the number of the current row. The run's rows are found by its segments, which have an index.
 SELECT r.workout_id, last_row.new_classification, c.current_classification, c.is_user_override,
        before_row.history_id, before_row.new_classification, before_row.classification_source,
        before_row.classification_confidence, before_row.classification_method, before_row.model_id,
@@ -9,7 +9,8 @@ SELECT r.workout_id, last_row.new_classification, c.current_classification, c.is
        COALESCE(before_row.segment_id,
            (SELECT CASE WHEN a.last_history_id >= before_row.history_id THEN a.segment_id END
             FROM audit_adopted a WHERE a.first_history_id <= before_row.history_id
-            ORDER BY a.first_history_id DESC LIMIT 1)) AS before_place
+            ORDER BY a.first_history_id DESC LIMIT 1)) AS before_place,
+       c.classification_id
 FROM (
     SELECT h.workout_id, MIN(h.history_id) AS first_id, MAX(h.history_id) AS last_id
     FROM pipeline_chunks k

@@ -112,6 +112,7 @@ fn verdict(accepted: &Accepted, label: Label) -> Verdict<'_> {
     Verdict {
         outcome: Outcome::New,
         workout_id: &w.id,
+        classification_id: None,
         previous: None,
         label: label.as_str(),
         confidence: None,

@@ -13,7 +13,7 @@
 use std::slice::Chunks;
 use std::sync::Arc;
 
-use polars::prelude::{Float64Chunked, StringChunked};
+use polars::prelude::{Float64Chunked, Int64Chunked, StringChunked};
 use tokio::task::JoinHandle;
 
 use crate::audit::chain::Link;
@@ -183,6 +183,7 @@ struct Rows<'p> {
     label: &'p StringChunked,
     method: Texts<'p>,
     confidence: &'p Float64Chunked,
+    classification_id: &'p Int64Chunked,
     stored: Texts<'p>,
     stored_confidence: &'p Float64Chunked,
     avg_pace: &'p Float64Chunked,
@@ -203,6 +204,7 @@ impl<'p> Rows<'p> {
             label: predictions.text("label"),
             method: predictions.texts("method"),
             confidence: predictions.real("confidence"),
+            classification_id: current.int("classification_id"),
             stored: current.texts("current_classification"),
             stored_confidence: current.real("classification_confidence"),
             avg_pace: features.real("avg_pace"),
@@ -224,6 +226,7 @@ impl<'p> Rows<'p> {
         Verdict {
             outcome: change.outcome,
             workout_id: self.workout_id.get(row).unwrap_or_default(),
+            classification_id: change.current.and_then(|row| self.classification_id.get(row as usize)),
             previous: change.current.and_then(|row| self.stored.get(row as usize)),
             label: self.label.get(row).unwrap_or_default(),
             confidence,

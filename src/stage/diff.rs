@@ -253,6 +253,7 @@ mod tests {
             Column::new("model_id".into(), text(|r| r.3)),
             Column::new("is_user_override".into(), rows.iter().map(|r| r.4).collect::<Vec<_>>()),
             Column::new("original_ml_classification".into(), text(|r| r.5)),
+            Column::new("classification_id".into(), (1..=rows.len() as i64).collect::<Vec<_>>()),
         ])
         .expect("rows of the schema")
     }

@@ -119,7 +119,8 @@ schema! {
 
 schema! {
     /// The stored state: one row per workout that has ever been classified. Labels are text, not
-    /// [`crate::vocab::Label`], because older tools wrote others ('unknown').
+    /// [`crate::vocab::Label`], because older tools wrote others ('unknown'). `classification_id` is the
+    /// store's number of the row, by which it is found again.
     Classifications = "classifications" {
         "workout_id": Text true,
         "current_classification": Text true,
@@ -127,6 +128,7 @@ schema! {
         "model_id": Text false,
         "is_user_override": Flag true,
         "original_ml_classification": Text false,
+        "classification_id": Int true,
     }
 }
 
@@ -377,6 +379,7 @@ mod tests {
         let overridden: Vec<bool> = ids.iter().map(|id| id.len() == 1).collect();
         let columns = vec![
             Column::new("original_ml_classification".into(), vec![None::<&str>; ids.len()]),
+            Column::new("classification_id".into(), vec![1i64; ids.len()]),
             Column::new("current_classification".into(), ids),
             Column::new("workout_id".into(), ids),
             Column::new("classification_confidence".into(), vec![None::<f64>; ids.len()]),

@@ -1,6 +1,6 @@
 //! `workout_ml_classifications`: the stored state, read.
 //!
-//! Why: the diff needs six columns of every row, people want one row whole, and `classifications`
+//! Why: the diff and what is written after it need seven columns of every row, people want one row whole, and `classifications`
 //! prints the verdict beside the workout it is about.
 //!
 //! Invariants: frames come back ascending by workout id; labels are text, because older tools wrote
@@ -35,6 +35,7 @@ pub(super) struct Builders {
     models: Words,
     overrides: BooleanChunkedBuilder,
     originals: Words,
+    rows: PrimitiveChunkedBuilder<Int64Type>,
 }
 
 impl Default for Builders {
@@ -46,6 +47,7 @@ impl Default for Builders {
             models: Words::default(),
             overrides: BooleanChunkedBuilder::new("is_user_override".into(), 0),
             originals: Words::default(),
+            rows: PrimitiveChunkedBuilder::new("classification_id".into(), 0),
         }
     }
 }
@@ -58,6 +60,7 @@ impl Builders {
         self.models.push(row.opt_text(3)?);
         self.overrides.append_value(row.opt_int(4)?.unwrap_or(0) != 0);
         self.originals.push(row.opt_text(5)?);
+        self.rows.append_value(row.int(6)?);
         Ok(())
     }
 
@@ -75,6 +78,7 @@ impl Builders {
             self.models.finish("model_id").map_err(polars)?,
             self.overrides.finish().into_column(),
             self.originals.finish("original_ml_classification").map_err(polars)?,
+            self.rows.finish().into_column(),
         ];
         let df = DataFrame::new(height, columns).map_err(polars)?;
         Ok(Frame::parse(df)?)

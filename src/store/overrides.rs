@@ -93,6 +93,7 @@ impl LabelChange<'_> {
             verdicts: vec![Verdict {
                 outcome: Outcome::Changed,
                 workout_id: self.workout_id,
+                classification_id: None,
                 previous: Some(self.previous),
                 label: self.label,
                 confidence: Some(confidence),

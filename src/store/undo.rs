@@ -56,6 +56,8 @@ pub struct Touched {
     pub left: String,
     /// The model that said so.
     pub left_model: Option<String>,
+    /// The number of its current row; None where there is none.
+    pub classification_id: Option<i64>,
     /// The label now; None where there is no current row.
     pub current: Option<String>,
     /// True where a person's label stands now.
@@ -92,6 +94,7 @@ fn decode(row: &Row<'_>) -> Result<Touched, DbError> {
         workout_id: row.text(0)?.to_owned(),
         left: row.text(1)?.to_owned(),
         left_model: text(13)?,
+        classification_id: row.opt_int(19)?,
         current: text(2)?,
         is_override: row.opt_int(3)?.unwrap_or(0) != 0,
         before,

@@ -86,7 +86,7 @@ static UPSERT_CHANGED: Insert = Insert {
 /// model that set the label (run_id, label_model_id) stay.
 static REFRESH: Update = Update {
     table: "workout_ml_classifications",
-    key: "workout_id",
+    key: "classification_id",
     columns: &[
         "classification_source",
         "classification_confidence",
@@ -101,7 +101,7 @@ static REFRESH: Update = Update {
 /// updates in two thirds of the time.
 static CONFIRM: Update = Update {
     table: "workout_ml_classifications",
-    key: "workout_id",
+    key: "classification_id",
     columns: &[
         "classification_source",
         "classification_method",
@@ -140,6 +140,8 @@ pub struct Verdict<'a> {
     pub outcome: Outcome,
     /// The workout.
     pub workout_id: &'a str,
+    /// The number of its current row; None where that is not there yet, or was not read.
+    pub classification_id: Option<i64>,
     /// The label before.
     pub previous: Option<&'a str>,
     /// The label after; for a protected workout, what the model would have said.
@@ -288,7 +290,7 @@ impl VerdictChunk<'_> {
         }
         let refresh = |((source, method, same), rows): (Kind<'_>, Vec<&Verdict<'_>>)| {
             let batch = Batch::new(rows.len())
-                .each(rows.iter().map(|v| v.workout_id))
+                .each(rows.iter().map(|v| v.classification_id))
                 .same(source.as_str());
             let (update, batch) = match same {
                 true => (&CONFIRM, batch),

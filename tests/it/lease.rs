@@ -218,6 +218,7 @@ fn verdicts(run_id: &RunId) -> VerdictChunk<'_> {
         verdicts: vec![Verdict {
             outcome: Outcome::New,
             workout_id: "w00",
+            classification_id: None,
             previous: None,
             label: "real_run",
             confidence: Some(0.4),

@@ -19,6 +19,8 @@ mod convert;
 mod errors;
 mod insert;
 mod many;
+mod placed;
+mod points;
 mod update;
 
 pub(super) use convert::MySqlCells;
@@ -179,8 +181,8 @@ impl MySql {
     pub(super) async fn insert_many(&self, insert: &Insert, rows: &Batch) -> Result<u64, DbError> {
         let mut conn = self.acquire().await?;
         let mut open = begin(&mut conn, insert.table).await?;
-        let result = match max_allowed_packet(&mut open, insert.table).await {
-            Ok(packet) => insert::insert(&mut open, insert, rows, packet).await,
+        let result = match Server::ask(&mut open, insert.table).await {
+            Ok(server) => insert::insert(&mut open, insert, rows, server.packet).await,
             Err(error) => Err(error),
         };
         finish(open, insert.table, result).await
@@ -239,8 +241,8 @@ async fn at_once(
     transaction: &Transaction,
     watcher: &Watcher,
 ) -> Result<Vec<u64>, DbError> {
-    let packet = packet_for(open, &transaction.steps).await?;
-    let affected = steps(open, &transaction.steps, packet, watcher).await?;
+    let server = server_for(open, &transaction.steps).await?;
+    let affected = steps(open, &transaction.steps, server, watcher).await?;
     watcher.at(Moment::Commit(transaction.name))?;
     Ok(affected)
 }
@@ -253,32 +255,32 @@ async fn in_turn(
     turn: &mut Turn,
     watcher: &Watcher,
 ) -> Result<(), DbError> {
-    let packet = packet_for(open, &transaction.steps).await?;
+    let server = server_for(open, &transaction.steps).await?;
     let (alone, beside) = transaction
         .steps
         .split_at(transaction.hands_on_after.unwrap_or(transaction.steps.len()));
-    steps(open, alone, packet, watcher).await?;
+    steps(open, alone, server, watcher).await?;
     if transaction.hands_on_after.is_some() {
         turn.hand_on();
     }
-    steps(open, beside, packet, watcher).await?;
+    steps(open, beside, server, watcher).await?;
     turn.may_commit(transaction.name).await?;
-    steps(open, &last.steps, packet, watcher).await?;
+    steps(open, &last.steps, server, watcher).await?;
     watcher.at(Moment::Commit(transaction.name))
 }
 
-/// The server's bound on one packet, asked once a transaction where steps of many rows need it.
-async fn packet_for(open: &mut mysql_async::Transaction<'_>, steps: &[Step]) -> Result<usize, DbError> {
+/// What the steps must know of the server, asked once a transaction where steps of many rows need it.
+async fn server_for(open: &mut mysql_async::Transaction<'_>, steps: &[Step]) -> Result<Server, DbError> {
     match steps.iter().find(|step| !matches!(step, Step::Execute { .. })) {
-        Some(step) => max_allowed_packet(open, step.name()).await,
-        None => Ok(0),
+        Some(step) => Server::ask(open, step.name()).await,
+        None => Ok(Server::default()),
     }
 }
 
 async fn steps(
     open: &mut mysql_async::Transaction<'_>,
     steps: &[Step],
-    packet: usize,
+    server: Server,
     watcher: &Watcher,
 ) -> Result<Vec<u64>, DbError> {
     let mut affected = Vec::with_capacity(steps.len());
@@ -294,9 +296,9 @@ async fn steps(
                 guard(statement.name, *expect, found)?;
                 found
             }
-            Step::InsertMany { insert, rows } => insert::insert(open, insert, rows, packet).await?,
+            Step::InsertMany { insert, rows } => insert::insert(open, insert, rows, server.packet).await?,
             Step::UpdateMany { update, rows } => {
-                let found = update::update(open, update, rows, packet).await?;
+                let found = update::update(open, update, rows, server).await?;
                 guard(&update.name(), Expect::Rows(rows.rows() as u64), found)?;
                 found
             }
@@ -311,7 +313,7 @@ async fn run<Q: Queryable>(conn: &mut Q, statement: &Statement, params: &Params)
     let bound = convert::named(statement.name, &text, params)?;
     let bytes = convert::text_bytes(params);
     if bytes > LARGE {
-        fits(statement.name, bytes, max_allowed_packet(conn, statement.name).await?)?;
+        fits(statement.name, bytes, Server::ask(conn, statement.name).await?.packet)?;
     }
     let result = conn.exec_iter(text.as_str(), bound).await.map_err(failed)?;
     let affected = result.affected_rows();
@@ -319,13 +321,26 @@ async fn run<Q: Queryable>(conn: &mut Q, statement: &Statement, params: &Params)
     Ok(affected)
 }
 
-/// The server's bound on one packet, in bytes. A session cannot change it.
-async fn max_allowed_packet<Q: Queryable>(conn: &mut Q, name: &str) -> Result<usize, DbError> {
-    let bytes: Option<u64> = conn
-        .query_first("SELECT @@max_allowed_packet")
-        .await
-        .map_err(|e| errors::in_use(name, &e))?;
-    Ok(bytes.and_then(|b| usize::try_from(b).ok()).unwrap_or(1 << 20))
+/// What a session cannot change.
+#[derive(Debug, Clone, Copy, Default)]
+struct Server {
+    /// The bound on one packet, in bytes.
+    packet: usize,
+    /// Whether numbers may travel as points: on MariaDB. On MySQL it was never tried.
+    points: bool,
+}
+
+impl Server {
+    async fn ask<Q: Queryable>(conn: &mut Q, name: &str) -> Result<Self, DbError> {
+        // What stands behind M is read by MariaDB alone.
+        let ask = "SELECT @@max_allowed_packet, 0 /*M! + (@@have_geometry = 'YES') */";
+        let told: Option<(u64, i64)> = conn.query_first(ask).await.map_err(|e| errors::in_use(name, &e))?;
+        let (packet, points) = told.unwrap_or((1 << 20, 0));
+        Ok(Self {
+            packet: usize::try_from(packet).unwrap_or(1 << 20),
+            points: points == 1,
+        })
+    }
 }
 
 /// Refuses what the server would answer by cutting the connection, which looks like a passing fault

@@ -15,7 +15,9 @@ use std::ops::Range;
 
 use mysql_async::prelude::Queryable;
 
+use super::Server;
 use super::many::{Binder, Grouped, send};
+use super::placed::Placed;
 use crate::db::check_width;
 use crate::db::error::DbError;
 use crate::db::statement::{Batch, Update};
@@ -31,12 +33,17 @@ pub(super) async fn update<Q: Queryable>(
     conn: &mut Q,
     update: &Update,
     rows: &Batch,
-    packet: usize,
+    server: Server,
 ) -> Result<u64, DbError> {
     let name = update.name();
     check_width(&name, update.columns.len() + 1, rows)?;
+    if server.points
+        && let Some(placed) = Placed::of(update, rows)?
+    {
+        return placed.send(conn, server.packet).await;
+    }
     let each = (1..rows.width()).map(|column| rows.shared(column).is_none()).collect();
-    send(conn, &name, &Shaped { update, each }, rows, packet).await
+    send(conn, &name, &Shaped { update, each }, rows, server.packet).await
 }
 
 /// An update, and which of its columns have a value for each row.

@@ -104,6 +104,7 @@ pub(super) fn verdict<'v>(row: &'v Touched, before: &'v PastVerdict) -> Verdict<
             Outcome::Changed
         },
         workout_id: &row.workout_id,
+        classification_id: row.classification_id,
         previous: current,
         label: &before.label,
         confidence: before.confidence,

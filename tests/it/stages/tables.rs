@@ -81,6 +81,10 @@ pub fn classifications(records: &[Record]) -> Frame<Classifications> {
         texts("model_id", records),
         Column::new("is_user_override".into(), overridden),
         texts("original_ml_classification", records),
+        Column::new(
+            "classification_id".into(),
+            (1..=records.len() as i64).collect::<Vec<_>>(),
+        ),
     ];
     let df = DataFrame::new(records.len(), columns).expect("columns of one length");
     Frame::parse(df).unwrap_or_else(|e| panic!("{e}"))
