@@ -8,7 +8,7 @@
 //! Must not know: connections.
 
 use super::catalog::{Parent, Snapshot};
-use super::files::{Creates, MIGRATIONS, Migration};
+use super::files::{Creates, MIGRATIONS, Migration, index_drops};
 use super::upgrade::is_older;
 use super::{AppliedMigration, BOOKS, WORKOUTS, unapplied};
 use crate::db::error::DbError;
@@ -58,10 +58,15 @@ pub(super) fn check_applied(found: &Snapshot, applied: &AppliedMigration, dialec
         return Ok(());
     };
     let Some(columns) = found.tables.get(name) else {
+        // Made anew it has the indexes again that later migrations dropped.
+        let rows = [applied.version]
+            .into_iter()
+            .chain(index_drops(name).map(|m| m.version));
+        let rows: Vec<String> = rows.map(|version| version.to_string()).collect();
         return refuse(format!(
             "it is recorded as applied, but its table {name} is gone; restore it from a backup, or delete row {} of \
              {BOOKS} to have it made anew, empty",
-            applied.version
+            rows.join(", ")
         ));
     };
     let missing = migration.missing(columns, dialect);

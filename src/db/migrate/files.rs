@@ -16,6 +16,8 @@ pub(super) enum Creates {
     Trigger(&'static str),
     /// That a trigger is gone.
     NoTrigger(&'static str),
+    /// That an index is gone, and of which table.
+    NoIndex(&'static str, &'static str),
 }
 
 impl Creates {
@@ -23,7 +25,7 @@ impl Creates {
     pub(super) fn table(self) -> Option<&'static str> {
         match self {
             Self::Table(name) => Some(name),
-            Self::Trigger(_) | Self::NoTrigger(_) => None,
+            Self::Trigger(_) | Self::NoTrigger(_) | Self::NoIndex(..) => None,
         }
     }
 }
@@ -44,11 +46,11 @@ pub(super) struct Migration {
 }
 
 macro_rules! migration {
-    ($version:literal, $number:literal, $kind:ident $name:literal) => {
+    ($version:literal, $number:literal, $kind:ident $name:literal $(of $table:literal)?) => {
         Migration {
             version: $version,
             name: $name,
-            creates: Creates::$kind($name),
+            creates: Creates::$kind($name $(, $table)?),
             mysql: include_str!(concat!("../../../sql/mysql/migrations/V", $number, "__", $name, ".sql")),
             sqlite: include_str!(concat!(
                 "../../../sql/sqlite/migrations/V",
@@ -62,7 +64,7 @@ macro_rules! migration {
 }
 
 /// All of them.
-pub(super) static MIGRATIONS: [Migration; 34] = [
+pub(super) static MIGRATIONS: [Migration; 35] = [
     migration!(1, "001", Table "workout_summary"),
     migration!(2, "002", Table "pipeline_runs"),
     migration!(3, "003", Table "audit_segments"),
@@ -98,7 +100,15 @@ pub(super) static MIGRATIONS: [Migration; 34] = [
     // In this order the history is never without a guard.
     migration!(33, "033", Trigger "workout_classification_history_unarchived"),
     migration!(34, "034", NoTrigger "workout_classification_history_no_delete"),
+    migration!(35, "035", NoIndex "idx_classifications_model" of "workout_ml_classifications"),
 ];
+
+/// The migrations that drop an index of this table; each has the index's name.
+pub(super) fn index_drops(table: &str) -> impl Iterator<Item = &'static Migration> {
+    MIGRATIONS
+        .iter()
+        .filter(move |m| matches!(m.creates, Creates::NoIndex(_, of) if of == table))
+}
 
 #[cfg(test)]
 mod tests {
@@ -123,10 +133,25 @@ mod tests {
     #[test]
     fn each_file_makes_what_the_list_says() {
         for migration in &MIGRATIONS {
-            let (Creates::Table(name) | Creates::Trigger(name) | Creates::NoTrigger(name)) = migration.creates;
+            let (Creates::Table(name) | Creates::Trigger(name) | Creates::NoTrigger(name) | Creates::NoIndex(name, _)) =
+                migration.creates;
             for text in [migration.mysql, migration.sqlite] {
                 assert!(text.contains(&format!(" {name} ")), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn an_index_is_dropped_after_the_table_that_has_it() {
+        for migration in &MIGRATIONS {
+            let Creates::NoIndex(name, table) = migration.creates else {
+                continue;
+            };
+            let made = MIGRATIONS.iter().find(|m| m.creates == Creates::Table(table));
+            let made = made.expect("a table of ours");
+            assert!(made.version < migration.version, "{name}");
+            assert!(made.mysql.contains(&format!("KEY {name} (")), "{name}");
+            assert!(made.sqlite.contains(&format!("{name} ON {table} ")), "{name}");
         }
     }
 }

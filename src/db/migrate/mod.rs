@@ -63,6 +63,10 @@ static TRIGGER: Statement = Statement::portable(
     "catalog/trigger.sql",
     include_str!("../../../sql/mysql/catalog/trigger.sql"),
 );
+static INDEX: Statement = Statement::portable(
+    "catalog/index.sql",
+    include_str!("../../../sql/mysql/catalog/index.sql"),
+);
 
 /// A migration that would be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,21 +140,35 @@ pub(super) async fn plan(db: &Db) -> Result<MigrationPlan, DbError> {
             sql: BOOKS_TABLE.text(db.dialect()),
         });
     }
-    pending.extend(unapplied(&found).map(|migration| PlannedMigration {
-        version: migration.version,
-        name: migration.name,
-        sql: if migration.leaves_alone(&found) {
-            format!("-- {WORKOUTS} is already there and stays as it is")
-        } else {
-            migration.rendered(db.dialect(), found.parent.as_ref())
-        },
-    }));
+    for migration in unapplied(&found) {
+        pending.push(PlannedMigration {
+            version: migration.version,
+            name: migration.name,
+            sql: shown(db, migration, &found).await?,
+        });
+    }
     Ok(MigrationPlan {
         upgrade: upgrade::look(db, &found).await?,
         foreign_tables: foreign(&found),
         applied: found.applied,
         pending,
     })
+}
+
+/// What a plan shows of a migration: its SQL, or why there is none. Whoever runs a plan's statements by another client
+/// must be able to run each.
+async fn shown(db: &Db, migration: &Migration, found: &Snapshot) -> Result<String, DbError> {
+    if migration.leaves_alone(found) {
+        return Ok(format!("-- {WORKOUTS} is already there and stays as it is"));
+    }
+    // Of a table that is yet to be made nothing can be asked; a migration before this one gives it the index.
+    if let Creates::NoIndex(name, table) = migration.creates
+        && found.tables.contains_key(table)
+        && is_done(db, migration.creates).await?
+    {
+        return Ok(format!("-- {table} has no index {name} that could go"));
+    }
+    Ok(migration.rendered(db.dialect(), found.parent.as_ref()))
 }
 
 /// See [`Db::check_upgrade`].
@@ -250,30 +268,34 @@ async fn define_on_mysql(db: &Db, migration: &Migration, title: &str, text: &str
     let Backend::MySql(mysql) = &db.backend else {
         return Ok(());
     };
-    if let Creates::Trigger(name) = migration.creates
-        && has_trigger(db, name).await?
-    {
+    if is_done(db, migration.creates).await? {
         return Ok(());
     }
     match db.by_itself(title, mysql.define(title, text)).await.map(|_| ()) {
-        // Another process made the trigger between the question and the statement.
-        Err(error) => match migration.creates {
-            Creates::Trigger(name) if has_trigger(db, name).await? => Ok(()),
-            _ => Err(error),
-        },
-        Ok(()) => Ok(()),
+        // Another process was first, between the question and the statement.
+        Err(_) if is_done(db, migration.creates).await? => Ok(()),
+        result => result,
     }
 }
 
-async fn has_trigger(db: &Db, name: &'static str) -> Result<bool, DbError> {
-    let mut found = false;
-    let params = Params::none().with("name", name);
-    db.query(&TRIGGER, &params, |row| {
-        found = row.int(0)? > 0;
+/// True where a server already has what a statement makes that cannot be given twice. Every other statement is given,
+/// and finds out by itself.
+async fn is_done(db: &Db, creates: Creates) -> Result<bool, DbError> {
+    let none = Params::none();
+    let (question, params, done_with) = match (db.dialect(), creates) {
+        (Dialect::MySql, Creates::Trigger(name)) => (&TRIGGER, none.with("name", name), true),
+        (Dialect::MySql, Creates::NoIndex(name, table)) => {
+            (&INDEX, none.with("name", name).with("table", table), false)
+        }
+        _ => return Ok(false),
+    };
+    let mut is_there = false;
+    db.query(question, &params, |row| {
+        is_there = row.int(0)? > 0;
         Ok(())
     })
     .await?;
-    Ok(found)
+    Ok(is_there == done_with)
 }
 
 impl Migration {

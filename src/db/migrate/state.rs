@@ -114,7 +114,7 @@ async fn pending(db: &Db, found: &Snapshot) -> Result<Option<SchemaFault>, DbErr
             Creates::Table(WORKOUTS) => false,
             Creates::Table(name) => found.tables.contains_key(name),
             Creates::Trigger(name) => exists(db, name).await?,
-            Creates::NoTrigger(_) => false,
+            Creates::NoTrigger(_) | Creates::NoIndex(..) => false,
         };
         if is_there {
             there.push(migration.name);
@@ -136,7 +136,7 @@ async fn pending(db: &Db, found: &Snapshot) -> Result<Option<SchemaFault>, DbErr
         });
     }
     let next = if pending.len() < known {
-        "run `paceline migrate`, which goes on where it stopped; its login needs CREATE, REFERENCES and TRIGGER"
+        "run `paceline migrate`, which goes on where it stopped; its login needs CREATE, INDEX, REFERENCES and TRIGGER"
     } else {
         "run `paceline migrate`"
     };

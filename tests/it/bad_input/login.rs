@@ -227,7 +227,11 @@ fn migrating_without_the_privileges_creates_nothing_or_goes_on_later() {
     // A server cannot undo a CREATE TABLE: what was made is recorded, and the next call goes on.
     no_trigger.refused(&["migrate", "--yes"], 78, &["TRIGGER command denied"]);
     no_trigger.refused(&["run", NIGHTLY], 78, &["are not applied", "run `paceline migrate`"]);
-    let enough = "SELECT, INSERT, UPDATE, CREATE, REFERENCES, TRIGGER";
+    let no_index = restricted_user(paceline.url(), "SELECT, INSERT, UPDATE, CREATE, REFERENCES, TRIGGER");
+    Paceline::new(&no_index)
+        .run(&["migrate"])
+        .expect(78, &["missing privilege", "INDEX command denied"]);
+    let enough = "SELECT, INSERT, UPDATE, CREATE, INDEX, REFERENCES, TRIGGER";
     Paceline::new(&restricted_user(paceline.url(), enough)).ok(&["migrate"]);
     paceline.json(&["run", NIGHTLY]);
     let fresh = fresh_database();

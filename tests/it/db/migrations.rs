@@ -7,9 +7,12 @@ use paceline::db::statement::Dialect;
 use crate::support::{TestStore, admin_text, block_on, connect, now, on_both_empty_stores, on_both_stores};
 
 /// How many migrations there are.
-const ALL: usize = 34;
+const ALL: usize = 35;
 /// How many tables Paceline has, the bookkeeping included.
 const TABLES: usize = 19;
+
+/// How the statement of a migration begins.
+const BEGINNINGS: [&str; 3] = ["CREATE ", "DROP TRIGGER ", "DROP INDEX "];
 
 #[test]
 fn migrating_twice_is_migrating_once() {
@@ -20,7 +23,7 @@ fn migrating_twice_is_migrating_once() {
         assert!(
             plan.pending
                 .iter()
-                .all(|p| (p.sql.starts_with("CREATE ") || p.sql.starts_with("DROP TRIGGER ")) && !p.sql.contains("{{"))
+                .all(|p| BEGINNINGS.iter().any(|begin| p.sql.starts_with(begin)) && !p.sql.contains("{{"))
         );
         assert!(
             store.db.migration_plan().await.expect("plan") == plan,
@@ -82,6 +85,85 @@ fn a_crash_between_statement_and_record_is_made_good() {
         store
             .refused("UPDATE workout_classification_history SET reason = 'x'")
             .await;
+    });
+}
+
+/// The migration that drops the index on the model of a current row.
+const NO_INDEX: (u32, &str) = (35, "idx_classifications_model");
+
+/// The indexes of the current rows, but for the primary key.
+async fn indexes(store: &TestStore) -> String {
+    let rows = store
+        .rows(match store.dialect {
+            Dialect::MySql => {
+                "SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() \
+                 AND table_name = 'workout_ml_classifications' AND index_name <> 'PRIMARY' ORDER BY index_name"
+            }
+            Dialect::Sqlite => {
+                "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'workout_ml_classifications' \
+                 ORDER BY name"
+            }
+        })
+        .await;
+    rows.concat().join(" ")
+}
+
+#[test]
+fn the_model_of_a_current_row_has_no_index_after_a_migration() {
+    on_both_stores(|store| async move {
+        let left = "idx_classifications_current uq_classifications_workout";
+        assert_eq!(indexes(&store).await, left, "of a new database");
+        // As an earlier Paceline left it.
+        let forget = format!("DELETE FROM paceline_migrations WHERE version = {}", NO_INDEX.0);
+        store
+            .run("CREATE INDEX idx_classifications_model ON workout_ml_classifications (model_id)")
+            .await;
+        store.run(&forget).await;
+        let plan = store.db.migration_plan().await.expect("plan");
+        assert!(plan.pending[0].sql.starts_with("DROP INDEX "), "{plan:?}");
+        assert_eq!(store.db.migrate(now()).await.expect("migrate").applied, [NO_INDEX]);
+        assert_eq!(indexes(&store).await, left, "of an earlier one");
+        // A crash between the statement and its record.
+        store.run(&forget).await;
+        assert_eq!(store.db.migrate(now()).await.expect("migrate").applied, [NO_INDEX]);
+        assert!(store.db.migrate(now()).await.expect("again").applied.is_empty());
+        assert_eq!(indexes(&store).await, left, "twice is once");
+        // A table that is lost is made anew as `migrate` says: with the index that its own migration makes, and without.
+        store.run("DROP TABLE workout_ml_classifications").await;
+        let error = store.db.migrate(now()).await.expect_err("a table is gone");
+        assert!(error.to_string().contains("delete row 10, 35 of"), "{error}");
+        store
+            .run("DELETE FROM paceline_migrations WHERE version IN (10, 35)")
+            .await;
+        assert_eq!(store.db.migrate(now()).await.expect("migrate").applied.len(), 2);
+        assert_eq!(indexes(&store).await, left, "of a table that was made anew");
+    });
+}
+
+#[test]
+fn an_index_that_somebodys_foreign_key_needs_stays() {
+    block_on(async {
+        for foreign_key in [
+            "ALTER TABLE workout_ml_classifications ADD CONSTRAINT own FOREIGN KEY (model_id) \
+             REFERENCES ml_model_registry (model_id)",
+            "CREATE TABLE theirs (model VARCHAR(100) COLLATE utf8mb4_bin, CONSTRAINT own FOREIGN KEY (model) \
+             REFERENCES workout_ml_classifications (model_id))",
+        ] {
+            let store = TestStore::mariadb().await;
+            store.db.migrate(now()).await.expect("migrate");
+            store
+                .run("CREATE INDEX idx_classifications_model ON workout_ml_classifications (model_id)")
+                .await;
+            store.run(foreign_key).await;
+            store.run("DELETE FROM paceline_migrations WHERE version = 35").await;
+            store
+                .refused("DROP INDEX idx_classifications_model ON workout_ml_classifications")
+                .await;
+            let plan = store.db.migration_plan().await.expect("plan");
+            assert!(plan.pending[0].sql.starts_with("-- "), "{plan:?}");
+            assert_eq!(store.db.migrate(now()).await.expect(foreign_key).applied, [NO_INDEX]);
+            assert!(indexes(&store).await.contains("idx_classifications_model"));
+        }
     });
 }
 

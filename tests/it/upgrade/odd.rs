@@ -140,6 +140,7 @@ fn what_is_somebodys_own_stays() {
              MODIFY model_file_path VARCHAR(900)",
             "ALTER TABLE workout_classification_history ADD UNIQUE own (workout_id, changed_at, classification_source, history_id), \
              ADD CHECK (new_classification <> 'outlier')",
+            "ALTER TABLE workout_ml_classifications ADD INDEX by_model (model_id)",
         ] {
             admin_text(&store.url, &["SET SESSION sql_mode = ''", statement]);
         }
@@ -157,6 +158,12 @@ fn what_is_somebodys_own_stays() {
     assert_eq!(column("model_file_path"), "varchar(900) YES");
     let keys = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND index_name IN ('idx_status', 'own')";
     assert_eq!(one(keys), "1", "an index that could refuse rows does not stay");
+    let by_model = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND index_name = 'by_model'";
+    assert_eq!(
+        one(by_model),
+        "1",
+        "a new database has none on this column, somebody may"
+    );
     paceline.ok(&["run", "pipelines/nightly.toml", "--accept-churn"]);
     paceline.ok(&["verify"]);
     assert_eq!(paceline.json(&["migrate"])["upgraded"], serde_json::json!([]));

@@ -26,7 +26,7 @@ mod shape;
 mod wanted;
 
 use super::catalog::{Parent, Snapshot};
-use super::files::Migration;
+use super::files::{Migration, index_drops};
 use super::{WORKOUTS, unapplied};
 use crate::db::error::DbError;
 use crate::db::statement::Dialect;
@@ -153,10 +153,16 @@ pub(super) async fn look(db: &Db, snapshot: &Snapshot) -> Result<Upgrade, DbErro
     })
 }
 
-/// The tables as a new database would have them beside this `workout_summary`.
+/// The tables as a new database would have them beside this `workout_summary`. An index that a later migration drops
+/// is not among theirs: it would be built over every row to be dropped at once, and somebody's own over the same
+/// column would be renamed to it and go with it.
 fn targets(migrations: &[&Migration], parent: Option<&Parent>) -> Vec<Table> {
     let rendered = migrations.iter().map(|m| m.rendered(Dialect::MySql, parent));
-    rendered.filter_map(|sql| wanted::table(&sql)).collect()
+    let mut tables: Vec<Table> = rendered.filter_map(|sql| wanted::table(&sql)).collect();
+    for Table { name, keys, .. } in &mut tables {
+        keys.retain(|key| !index_drops(name).any(|drop| drop.name == key.name));
+    }
+    tables
 }
 
 /// What stands in the way of any plan.

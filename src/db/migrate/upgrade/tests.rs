@@ -1,6 +1,6 @@
 //! The planner, without a server.
 
-use super::shape::{Kind, Reference, Standard, TextRule};
+use super::shape::{Key, Kind, Reference, Standard, TextRule};
 use super::*;
 
 fn fresh() -> Found {
@@ -132,6 +132,45 @@ fn rows_are_put_right_without_moving_an_instant() {
     for statement in rows {
         assert!(statement.sql.contains("updated_at = "), "{}", statement.sql);
     }
+}
+
+#[test]
+fn an_index_that_a_later_migration_drops_is_not_made_first() {
+    let mut found = older();
+    let current = found.tables.get_mut("workout_ml_classifications").expect("a table");
+    let over_models = |name: &str| Key {
+        name: name.to_owned(),
+        unique: false,
+        columns: vec!["model_id".to_owned()],
+        whole: true,
+    };
+    current
+        .keys
+        .extend([over_models("model_id"), over_models("somebodys_own")]);
+    current.references.push(Reference {
+        name: "workout_ml_classifications_ibfk_2".to_owned(),
+        table: current.name.clone(),
+        columns: vec!["model_id".to_owned()],
+        to_table: "ml_model_registry".to_owned(),
+        to_columns: vec!["model_id".to_owned()],
+        restricts: false,
+        on_delete: "SET NULL".to_owned(),
+    });
+    let statements = plan(&found, &all_targets()).statements;
+    let of_current = statements.iter().filter(|s| s.table == "workout_ml_classifications");
+    let sql: Vec<&str> = of_current.map(|s| s.sql.as_str()).collect();
+    let sql = sql.join("\n");
+    assert!(
+        sql.contains("DROP FOREIGN KEY `workout_ml_classifications_ibfk_2`,\n    DROP INDEX `model_id`"),
+        "the server made it for the foreign key: {sql}"
+    );
+    for name in ["somebodys_own", "idx_classifications_model"] {
+        assert!(!sql.contains(name), "{name} in {sql}");
+    }
+    let history = found.tables.get_mut("workout_classification_history").expect("a table");
+    history.keys.retain(|key| key.columns != ["model_id"]);
+    let sql = plan(&found, &all_targets()).statements.into_iter().map(|s| s.sql);
+    assert!(sql.collect::<String>().contains("ADD KEY idx_history_model (model_id)"));
 }
 
 #[test]
