@@ -30,6 +30,7 @@ pub struct Statement {
     mysql: &'static str,
     sqlite: &'static str,
     variables: bool,
+    pub(super) large: bool,
 }
 
 impl Statement {
@@ -40,7 +41,15 @@ impl Statement {
             mysql: text,
             sqlite: text,
             variables: false,
+            large: false,
         }
+    }
+
+    /// The same statement, which has no parameters and whose result is a whole table: a server may be asked on a
+    /// connection for just that.
+    #[must_use]
+    pub const fn large(self) -> Self {
+        Self { large: true, ..self }
     }
 
     /// A statement whose parameters stand as `@name`, which a MySQL client reads as its own variables: the
@@ -59,6 +68,7 @@ impl Statement {
             mysql,
             sqlite,
             variables: false,
+            large: false,
         }
     }
 

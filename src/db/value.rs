@@ -11,7 +11,7 @@
 use crate::time::{Timestamp, WorkoutDate};
 
 use super::error::DbError;
-use super::mysql::MySqlCells;
+use super::mysql::{MySqlCells, WireCells};
 use super::sqlite::SqliteCells;
 
 /// A value bound to a placeholder.
@@ -134,6 +134,7 @@ pub enum Cell<'a> {
 /// that cannot be inlined costs as much as what it reads.
 pub(super) enum Cells<'a> {
     MySql(MySqlCells<'a>),
+    Wire(WireCells<'a>),
     Sqlite(SqliteCells<'a>),
 }
 
@@ -143,6 +144,7 @@ impl Cells<'_> {
     fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
         match self {
             Self::MySql(cells) => cells.cell(index),
+            Self::Wire(cells) => cells.cell(index),
             Self::Sqlite(cells) => cells.cell(index),
         }
     }
@@ -151,6 +153,7 @@ impl Cells<'_> {
     fn name(&self, index: usize) -> String {
         match self {
             Self::MySql(cells) => cells.name(index),
+            Self::Wire(cells) => cells.name(index),
             Self::Sqlite(cells) => cells.name(index),
         }
     }

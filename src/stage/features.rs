@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use polars::prelude::*;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::columns::Memo;
@@ -161,9 +162,11 @@ pub fn featurize_all(workouts: Frame<Workouts>, activities: &Activities) -> Resu
     columns.retain(|column| column.name() != "activity_type");
     if !skipped.is_empty() {
         let mask = BooleanChunked::from_slice("keep".into(), &keep);
-        for column in &mut columns {
-            *column = column.filter(&mask).map_err(polars)?;
-        }
+        let filter = |column: &mut Column| {
+            *column = column.filter(&mask)?;
+            Ok(())
+        };
+        columns.par_iter_mut().try_for_each(filter).map_err(polars)?;
     }
     for column in &mut columns {
         if column.name() == "duration_sec" {

@@ -24,6 +24,7 @@
 use std::marker::PhantomData;
 
 use polars::prelude::*;
+use rayon::prelude::*;
 
 use super::columns::Texts;
 
@@ -355,7 +356,7 @@ fn checked_column<S: Schema>(df: &DataFrame, spec: &ColumnSpec) -> Result<Column
 /// without nulls.
 fn order_of<S: Schema>(ids: &StringChunked) -> Result<Option<IdxCa>, FrameError> {
     let ids = ids.downcast_as_array();
-    if ids.values_iter().is_sorted_by(|a, b| a < b) {
+    if is_ascending(ids) {
         return Ok(None);
     }
     let id = |row: &IdxSize| ids.value(*row as usize);
@@ -369,6 +370,19 @@ fn order_of<S: Schema>(ids: &StringChunked) -> Result<Option<IdxCa>, FrameError>
             workout_id: id(&pair[0]).to_owned(),
         }),
     }
+}
+
+/// Ids that one thread looks through at a time. No result depends on it.
+const TASK: usize = 65_536;
+
+fn is_ascending(ids: &<StringType as PolarsDataType>::Array) -> bool {
+    let tasks = ids.len().div_ceil(TASK);
+    let is_ascending = |task: usize| {
+        // Each stretch ends with the first id of the next one.
+        let rows = task * TASK..ids.len().min((task + 1) * TASK + 1);
+        rows.map(|row| ids.value(row)).is_sorted_by(|a, b| a < b)
+    };
+    (0..tasks).into_par_iter().all(is_ascending)
 }
 
 #[cfg(test)]
@@ -387,6 +401,22 @@ mod tests {
             Column::new("is_user_override".into(), overridden),
         ];
         Frame::parse(DataFrame::new(ids.len(), columns).expect("columns of one length"))
+    }
+
+    #[test]
+    fn what_is_out_of_order_is_seen_wherever_it_stands() {
+        let rows = 2 * TASK + 10;
+        let ids: Vec<String> = (0..rows).map(|n| format!("{n:07}")).collect();
+        let seen =
+            |ids: &[String]| is_ascending(StringChunked::from_iter_values("id".into(), ids.iter()).downcast_as_array());
+        assert!(seen(&ids) && seen(&ids[..1]) && seen(&[]));
+        for at in [0, TASK - 1, TASK, 2 * TASK - 1, rows - 2] {
+            let mut swapped = ids.clone();
+            swapped.swap(at, at + 1);
+            assert!(!seen(&swapped), "{at}");
+            swapped[at] = swapped[at + 1].clone();
+            assert!(!seen(&swapped), "twice at {at}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::time::{Timestamp, WorkoutDate};
 use super::workouts::{Reals, Window};
 use super::{Store, StoreError};
 
-static LOAD_ALL: Statement = sql!("query/load_classifications");
+static LOAD_ALL: Statement = sql!("query/load_classifications").large();
 static LOAD_WINDOW: Statement = sql!("query/load_classifications_window");
 static CLASSIFIED_IDS: Statement = sql!("query/classified_ids");
 static LIST: Statement = sql!("query/list_classifications");

@@ -24,7 +24,7 @@ use super::quarantine::{self, Quarantined};
 use super::standings::{Lookup, Standing};
 use super::{Store, StoreError, settled};
 
-pub(super) static LOAD_ALL: Statement = sql!("query/load_all_workouts");
+pub(super) static LOAD_ALL: Statement = sql!("query/load_all_workouts").large();
 pub(super) static LOAD_WINDOW: Statement = sql!("query/load_workouts");
 static BY_ID: Statement = sql!("query/workout_by_id");
 

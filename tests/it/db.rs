@@ -2,6 +2,7 @@
 
 mod durability;
 mod faults;
+mod large;
 mod migrations;
 mod refusals;
 mod schema;

@@ -112,22 +112,42 @@ fn cell(value: &mysql_async::Value) -> Result<Cell<'_>, String> {
     match value {
         V::NULL => Ok(Cell::Null),
         V::Int(v) => Ok(Cell::Int(*v)),
-        V::UInt(v) => i64::try_from(*v)
-            .map(Cell::Int)
-            .map_err(|_| format!("{v}, beyond 64 signed bits")),
+        V::UInt(v) => unsigned(*v),
         V::Float(v) => Ok(Cell::Single(*v)),
         V::Double(v) => Ok(Cell::Real(*v)),
-        V::Bytes(bytes) => std::str::from_utf8(bytes)
-            .map(Cell::Text)
-            .map_err(|_| format!("{} bytes that are not UTF-8", bytes.len())),
+        V::Bytes(bytes) => text(bytes),
         V::Date(year, month, day, hour, minute, second, micros) => {
-            NaiveDate::from_ymd_opt(i32::from(*year), u32::from(*month), u32::from(*day))
-                .and_then(|d| d.and_hms_micro_opt(u32::from(*hour), u32::from(*minute), u32::from(*second), *micros))
-                .map(|at| Cell::Micros(at.and_utc().timestamp_micros()))
-                .ok_or_else(|| format!("the impossible date {year:04}-{month:02}-{day:02}"))
+            date(*year, [*month, *day, *hour, *minute, *second], *micros)
         }
-        V::Time(..) => Err("a TIME, where a DATETIME belongs".into()),
+        V::Time(..) => time(),
     }
+}
+
+#[inline(always)]
+pub(super) fn text(bytes: &[u8]) -> Result<Cell<'_>, String> {
+    std::str::from_utf8(bytes)
+        .map(Cell::Text)
+        .map_err(|_| format!("{} bytes that are not UTF-8", bytes.len()))
+}
+
+pub(super) fn unsigned(number: u64) -> Result<Cell<'static>, String> {
+    i64::try_from(number)
+        .map(Cell::Int)
+        .map_err(|_| format!("{number}, beyond 64 signed bits"))
+}
+
+/// A date of calendar parts; after the year come month, day, hour, minute and second.
+#[inline(always)]
+pub(super) fn date(year: u16, parts: [u8; 5], micros: u32) -> Result<Cell<'static>, String> {
+    let [month, day, hour, minute, second] = parts.map(u32::from);
+    NaiveDate::from_ymd_opt(i32::from(year), month, day)
+        .and_then(|date| date.and_hms_micro_opt(hour, minute, second, micros))
+        .map(|at| Cell::Micros(at.and_utc().timestamp_micros()))
+        .ok_or_else(|| format!("the impossible date {year:04}-{month:02}-{day:02}"))
+}
+
+pub(super) fn time() -> Result<Cell<'static>, String> {
+    Err("a TIME, where a DATETIME belongs".into())
 }
 
 #[cfg(test)]

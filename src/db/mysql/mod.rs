@@ -22,8 +22,10 @@ mod many;
 mod placed;
 mod points;
 mod update;
+mod wire;
 
 pub(super) use convert::MySqlCells;
+pub(super) use wire::WireCells;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,6 +67,7 @@ const SESSION: [&str; 3] = [
 #[derive(Clone)]
 pub(super) struct MySql {
     pool: Pool,
+    opts: mysql_async::Opts,
     target: Arc<str>,
     options: ConnectOptions,
 }
@@ -83,8 +86,10 @@ impl MySql {
             .stmt_cache_size(Some(STATEMENT_CACHE))
             .setup(SESSION.to_vec())
             .pool_opts(pool);
+        let opts = mysql_async::Opts::from(driver);
         let mysql = Self {
-            pool: Pool::new(driver),
+            pool: Pool::new(opts.clone()),
+            opts,
             target: url.to_string().into(),
             options: options.clone(),
         };
@@ -127,6 +132,16 @@ impl MySql {
         let failed = |error| errors::in_use(statement.name, &error);
         let text = statement.expanded(Dialect::MySql, params);
         let bound = convert::named(statement.name, &text, params)?;
+        // Where one connection is all there may be, the pool has it.
+        if statement.large
+            && self.connections() > 1
+            && let Some(rows) = {
+                let patience = self.options.connect_timeout;
+                wire::query(&self.opts, patience, statement.name, &text, &mut each).await?
+            }
+        {
+            return Ok(rows);
+        }
         let mut conn = self.acquire().await?;
         let mut result = conn.exec_iter(text.as_str(), bound).await.map_err(failed)?;
         let mut rows = 0;

@@ -130,6 +130,106 @@ fn a_row_that_is_not_there_rolls_everything_back() {
     });
 }
 
+static BY_NUMBER: Update = Update {
+    table: "u",
+    key: "id",
+    columns: &["t", "r"],
+};
+
+static SAME_BY_NUMBER: Update = Update {
+    table: "u",
+    key: "id",
+    columns: &["t", "at"],
+};
+
+/// The numbers of rows that are neighbours, that have gaps between them, that are far apart, and all in no order.
+fn numbers() -> Vec<(&'static str, Vec<i64>)> {
+    let mixed = (0..2_500).map(|n| 1 + (n * 7_919) % 2_503).filter(|n| n % 20 != 0);
+    vec![
+        ("one", vec![1]),
+        ("neighbours", (1..=1_500).collect()),
+        ("gaps", (1..=2_900).filter(|n| n % 3 != 0).collect()),
+        ("far apart", (1..=2_900).step_by(29).chain([i64::MAX]).collect()),
+        ("in no order", mixed.collect()),
+    ]
+}
+
+#[test]
+fn rows_found_by_number_get_their_own_value_and_no_other_row_is_touched() {
+    on_both_empty_stores(|store| async move {
+        make_table(&store).await;
+        fill(&store, 3_000).await;
+        store.run("UPDATE u SET id = 9223372036854775807 WHERE id = 2999").await;
+        for (case, numbers) in numbers() {
+            store.run("UPDATE u SET r = 0.5, t = 'old', at = NULL").await;
+            let value = |id: i64| if id % 2 == 0 { 0.0 } else { -1.0 / id as f64 };
+            let rows = numbers.len();
+            let text = "it's \\ \"new\" 🏃\n";
+            let each = Batch::new(rows)
+                .each(numbers.clone())
+                .same(text)
+                .each(numbers.iter().map(|id| value(*id)).collect::<Vec<_>>());
+            let at = Timestamp::from_micros(1_700_000_000_123_456);
+            let same = Batch::new(rows).each(numbers.clone()).same(text).same(at);
+            let transaction = Transaction::new("update")
+                .update_many(&BY_NUMBER, each)
+                .update_many(&SAME_BY_NUMBER, same);
+            let affected = store.db.transact(&transaction).await.expect(case);
+            assert_eq!(affected, [rows as u64; 2], "{case}");
+            let mut found = Vec::new();
+            let each = |row: &paceline::db::value::Row<'_>| {
+                found.push((
+                    row.int(0)?,
+                    row.text(1)?.to_owned(),
+                    row.opt_real(2)?,
+                    row.opt_text(3)?.is_some(),
+                ));
+                Ok(())
+            };
+            let select = crate::support::sql(match store.dialect {
+                Dialect::MySql => "SELECT id, t, r, CAST(at AS CHAR) FROM u ORDER BY id",
+                Dialect::Sqlite => "SELECT id, t, r, at FROM u ORDER BY id",
+            });
+            let none = paceline::db::value::Params::none();
+            store.db.query(select, &none, each).await.expect("query");
+            assert_eq!(found.len(), 3_000);
+            let chosen: std::collections::BTreeSet<i64> = numbers.into_iter().collect();
+            for (id, found_text, real, dated) in found {
+                let expected = match chosen.contains(&id) {
+                    true => (text, value(id).to_bits(), true),
+                    false => ("old", 0.5f64.to_bits(), false),
+                };
+                let real = real.expect("never null").to_bits();
+                assert_eq!((found_text.as_str(), real, dated), expected, "{case}: row {id}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_number_that_is_not_there_rolls_everything_back() {
+    on_both_empty_stores(|store| async move {
+        make_table(&store).await;
+        fill(&store, 200).await;
+        for missing in [200i64, 7_000_000] {
+            let numbers: Vec<i64> = (1..200).chain([missing]).collect();
+            let batch = Batch::new(200).each(numbers).same("new").each(vec![0.75; 200]);
+            let transaction = Transaction::new("update").update_many(&BY_NUMBER, batch);
+            let error = store.db.transact(&transaction).await.expect_err("one is not there");
+            let is_conflict = matches!(
+                &error,
+                DbError::Conflict {
+                    expected: 200,
+                    found: 199,
+                    ..
+                }
+            );
+            assert!(is_conflict, "{error}");
+            assert_eq!(store.rows("SELECT COUNT(*) FROM u WHERE r = 0.5").await, [["200"]]);
+        }
+    });
+}
+
 #[test]
 fn an_empty_update_is_none_and_a_narrow_one_is_refused() {
     on_both_empty_stores(|store| async move {
