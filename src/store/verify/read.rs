@@ -29,8 +29,8 @@ use crate::store::replay::row_of;
 
 use super::record::put_stored;
 
-static HISTORY: Statement = sql!("query/verify_history");
-static STATE: Statement = sql!("query/verify_state");
+static HISTORY: Statement = sql!("query/verify_history").large();
+static STATE: Statement = sql!("query/verify_state").large();
 static FACTS: Statement = sql!("query/snapshot_rows");
 
 /// Batches that wait to be hashed.
