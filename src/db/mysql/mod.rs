@@ -133,14 +133,12 @@ impl MySql {
         let text = statement.expanded(Dialect::MySql, params);
         let bound = convert::named(statement.name, &text, params)?;
         // Where one connection is all there may be, the pool has it.
-        if statement.large
-            && self.connections() > 1
-            && let Some(rows) = {
-                let patience = self.options.connect_timeout;
-                wire::query(&self.opts, patience, statement.name, &text, &mut each).await?
+        if statement.large && self.connections() > 1 {
+            let patience = self.options.connect_timeout;
+            let rows = wire::query(&self.opts, patience, statement.name, &text, &mut each).await?;
+            if let Some(rows) = rows {
+                return Ok(rows);
             }
-        {
-            return Ok(rows);
         }
         let mut conn = self.acquire().await?;
         let mut result = conn.exec_iter(text.as_str(), bound).await.map_err(failed)?;

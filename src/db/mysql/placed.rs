@@ -140,8 +140,8 @@ impl<'u> Placed<'u> {
             let (digits, size) = (points::digits(&values), points::TAKEN);
             format!("{column} = ST_X(ST_GeomFromWKB(SUBSTR(x'{digits}', {size} * {place} + 1, {size})))")
         });
-        let set: Vec<&str> = [self.same.as_str()].into_iter().chain(each.as_deref()).collect();
-        let set: Vec<&str> = set.into_iter().filter(|part| !part.is_empty()).collect();
+        let parts = [self.same.as_str()].into_iter().chain(each.as_deref());
+        let set: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
         format!("UPDATE {table} SET {} WHERE {found}", set.join(", "))
     }
 }

@@ -3,8 +3,8 @@
 //! Why: most cells are looked at once, on their way into a column; so a row is only measured, and a cell is made
 //! when it is asked for.
 //!
-//! Invariants: the cells are those that the driver would give ([`super::super::convert`]); a row that ends early is an error,
-//! never a panic.
+//! Invariants: the cells are those that the driver would give ([`super::super::convert`]); a row that ends early
+//! is an error, never a panic.
 //!
 //! Must not know: what the rows mean.
 

@@ -48,11 +48,8 @@ impl Wire {
 
     /// The next packet, where it has come whole.
     pub(super) fn take(&mut self) -> io::Result<Option<&[u8]>> {
-        let Some(size) = self.size()? else { return Ok(None) };
+        let Some(size) = self.whole()? else { return Ok(None) };
         let from = self.start + HEADER;
-        if self.end < from + size {
-            return Ok(None);
-        }
         if self.buffer[self.start + 3] != self.number {
             return Err(broken("a packet is out of order"));
         }
@@ -90,15 +87,16 @@ impl Wire {
 
     /// Waits for the next packet.
     pub(super) async fn packet(&mut self) -> io::Result<&[u8]> {
-        while !self.is_whole()? {
+        while self.whole()?.is_none() {
             self.more().await?;
         }
         Ok(self.take()?.unwrap_or_default())
     }
 
-    fn is_whole(&self) -> io::Result<bool> {
+    /// The size of the next packet, as soon as all of it has come.
+    fn whole(&self) -> io::Result<Option<usize>> {
         let size = self.size()?;
-        Ok(size.is_some_and(|size| self.end - self.start >= HEADER + size))
+        Ok(size.filter(|size| self.end - self.start >= HEADER + size))
     }
 
     /// Sends a packet that answers the last one.
